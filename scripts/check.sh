@@ -1,0 +1,65 @@
+#!/usr/bin/env bash
+# make check: proves everything, on a machine that has nothing but git, make and a shell. Every step leaves its log in
+# build/logs; the last line counts everything: a step without tests of its own counts as one.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+# shellcheck source=scripts/lib.sh
+. scripts/lib.sh
+
+passed=0
+failed=0
+
+# tally NAME COMMAND...: a step whose counts, or whose outcome if it has none, go into the total.
+tally() {
+  local name=$1 status=0 counts good=0 bad=0
+  step "$@" || status=$?
+  counts=$(tail -n 1 "$LOGS/${name%% *}.log")
+  if [[ $counts =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed$ ]]; then
+    good=${BASH_REMATCH[1]}
+    bad=${BASH_REMATCH[2]}
+  elif ((status == 0)); then
+    good=1
+  fi
+  if ((status != 0 && bad == 0)); then bad=1; fi
+  passed=$((passed + good))
+  failed=$((failed + bad))
+  return "$status"
+}
+
+closing() {
+  printf '\n%d min %02d s in all; logs in build/logs\n' $((SECONDS / 60)) $((SECONDS % 60))
+  echo "$passed passed, $failed failed"
+}
+
+# Called as a step: everything that was started from the stage must be gone by now.
+nothing_left_running() {
+  local pids
+  mapfile -t pids < <(stage_processes)
+  ((${#pids[@]} == 0)) || ! ps -o pid,ppid,user,args -p "$(IFS=,; echo "${pids[*]}")"
+}
+
+if [[ -n ${ATELIER_SKIP_PACKAGES:-} ]]; then echo 'packages: not looked at (ATELIER_SKIP_PACKAGES)'; fi
+scripts/install_packages.sh build test
+
+tally static scripts/static_checks.sh || true
+if ! tally build make -s -j 2 CMAKE_FLAGS=-DATELIER_TESTS=ON; then
+  closing
+  exit 1
+fi
+tally exports scripts/check_exports.sh || true
+tally unit scripts/run_unit.sh || true
+
+use_stage "$(mktemp -d /tmp/atelier.XXXXXX)"
+trap remove_stage EXIT
+if tally install scripts/fill_stage.sh "$STAGE"; then
+  tally pgtap as_user scripts/run_pgtap.sh || true
+  tally isolation as_user scripts/run_isolation.sh || true
+  if ! tally fault as_user ATELIER_FAULT_LOGS="$STAGE/fault" scripts/run_fault.sh; then
+    rm -rf "$LOGS/fault"
+    cp -r "$STAGE/fault" "$LOGS/fault" 2>/dev/null || true
+  fi
+  tally processes nothing_left_running || true
+fi
+
+closing
+((failed == 0))

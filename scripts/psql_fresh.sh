@@ -1,0 +1,10 @@
+#!/usr/bin/env bash
+# psql in a database of its own: made from the template ATELIER_TEMPLATE, dropped afterwards. pg_prove runs it as psql.
+set -euo pipefail
+template=$ATELIER_TEMPLATE
+fresh=test_$$
+psql -Xq -v ON_ERROR_STOP=1 -c "create database $fresh template $template"
+status=0
+PGDATABASE=$fresh psql "$@" || status=$?
+psql -Xq -c "drop database $fresh with (force)"
+exit "$status"

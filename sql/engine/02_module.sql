@@ -1,0 +1,92 @@
+create function atelier_internal.preloaded() returns boolean
+    language c stable strict parallel restricted set search_path = pg_catalog, pg_temp
+    as 'MODULE_PATHNAME', 'atelier_preloaded';
+comment on function atelier_internal.preloaded() is
+    'Whether pg_atelier stands in shared_preload_libraries, so that workers exist.';
+
+create function atelier_internal.warn_if_not_preloaded() returns void
+    language c volatile parallel unsafe set search_path = pg_catalog, pg_temp
+    as 'MODULE_PATHNAME', 'atelier_warn_if_not_preloaded';
+comment on function atelier_internal.warn_if_not_preloaded() is
+    'Warns once a session when no worker can run because the library is not preloaded.';
+
+create function atelier_internal.start_worker() returns boolean
+    language c volatile parallel unsafe set search_path = pg_catalog, pg_temp
+    as 'MODULE_PATHNAME', 'atelier_start_worker';
+comment on function atelier_internal.start_worker() is
+    'Asks the launcher, at the commit of this transaction, to start this database''s worker. False when not preloaded.';
+
+create function atelier_internal.setting(p_name text) returns text
+    language c stable strict parallel safe set search_path = pg_catalog, pg_temp
+    as 'MODULE_PATHNAME', 'atelier_setting';
+comment on function atelier_internal.setting(text) is
+    'Value in force of the setting pg_atelier.<name>; 42704 for an unknown name. Unlike current_setting() it knows the default before the library was loaded.';
+
+create function atelier_internal.uuid_v7() returns uuid
+    language c volatile parallel safe set search_path = pg_catalog, pg_temp
+    as 'MODULE_PATHNAME', 'atelier_uuid_v7';
+comment on function atelier_internal.uuid_v7() is
+    'A time-ordered uuid (RFC 9562, version 7): new rows land at the end of the index.';
+
+create function atelier_internal.random_token() returns bigint
+    language c volatile parallel safe set search_path = pg_catalog, pg_temp
+    as 'MODULE_PATHNAME', 'atelier_random_token';
+comment on function atelier_internal.random_token() is 'A positive random bigint from a strong source.';
+
+create function atelier_internal.instance_id() returns bigint
+    language c stable parallel safe set search_path = pg_catalog, pg_temp
+    as 'MODULE_PATHNAME', 'atelier_instance_id';
+comment on function atelier_internal.instance_id() is
+    'Identity of this database: 64 bits of the hash of (system identifier, database oid). Another cluster or a copied database has another one.';
+
+create function atelier_internal.system_identifier() returns text
+    language c stable parallel safe set search_path = pg_catalog, pg_temp
+    as 'MODULE_PATHNAME', 'atelier_system_identifier';
+comment on function atelier_internal.system_identifier() is 'System identifier of this cluster, as pg_controldata prints it.';
+
+create function atelier_internal.file_store_directory() returns text
+    language c stable parallel safe set search_path = pg_catalog, pg_temp
+    as 'MODULE_PATHNAME', 'atelier_file_store_directory';
+comment on function atelier_internal.file_store_directory() is
+    'Absolute directory of the store "file" of this database (pg_atelier.store_directory, or below the data directory).';
+
+create function atelier_internal.build_id() returns text
+    language c immutable parallel safe set search_path = pg_catalog, pg_temp
+    as 'MODULE_PATHNAME', 'atelier_build_id';
+comment on function atelier_internal.build_id() is 'Build id of the loaded library: version and hash of the sources.';
+
+create function atelier_internal.workers_state()
+    returns table (database oid, state text, worker_pid integer, executor_pid integer, epoch bigint,
+                   started_at timestamptz, turns bigint, last_turn_at timestamptz, in_flight integer,
+                   leased bigint, settled bigint, swept bigint, build_matches boolean, last_error text)
+    language c volatile parallel unsafe set search_path = pg_catalog, pg_temp
+    as 'MODULE_PATHNAME', 'atelier_workers_state';
+comment on function atelier_internal.workers_state() is 'Counters that the workers of all databases publish in shared memory.';
+
+create function atelier_internal.lane_in_flight()
+    returns table (lane_id integer, in_flight integer)
+    language c volatile parallel unsafe set search_path = pg_catalog, pg_temp
+    as 'MODULE_PATHNAME', 'atelier_lane_in_flight';
+comment on function atelier_internal.lane_in_flight() is 'Orders in flight per lane of this database, published by its worker each turn.';
+
+create function atelier_internal.note_queue_entry() returns trigger
+    language c set search_path = pg_catalog, pg_temp as 'MODULE_PATHNAME', 'atelier_note_queue_entry';
+comment on function atelier_internal.note_queue_entry() is
+    'Remembers the lowest sequence inserted per lane and priority; handed to the worker at commit.';
+
+create function atelier_internal.note_deferral() returns trigger
+    language c set search_path = pg_catalog, pg_temp as 'MODULE_PATHNAME', 'atelier_note_deferral';
+comment on function atelier_internal.note_deferral() is 'Remembers the earliest run_after inserted; handed to the worker at commit.';
+
+create function atelier_internal.note_cancellation() returns trigger
+    language c set search_path = pg_catalog, pg_temp as 'MODULE_PATHNAME', 'atelier_note_cancellation';
+comment on function atelier_internal.note_cancellation() is 'Tells the worker at commit that a running attempt is to be aborted.';
+
+create function atelier_internal.note_dependency() returns trigger
+    language c set search_path = pg_catalog, pg_temp as 'MODULE_PATHNAME', 'atelier_note_dependency';
+comment on function atelier_internal.note_dependency() is
+    'Tells the worker at commit to look whether a prerequisite finished before it could be seen.';
+
+create function atelier_internal.note_wake() returns trigger
+    language c set search_path = pg_catalog, pg_temp as 'MODULE_PATHNAME', 'atelier_note_wake';
+comment on function atelier_internal.note_wake() is 'Wakes the worker at commit.';

@@ -1,0 +1,124 @@
+create function atelier_internal.ring_slot(p_at timestamptz) returns smallint
+    language sql immutable strict parallel safe set search_path = pg_catalog, pg_temp
+    return (floor(extract(epoch from p_at) / 86400)::bigint % 32)::smallint;
+comment on function atelier_internal.ring_slot(timestamptz) is
+    'Slot of the day (UTC) in the ring of 32 partitions that hold history, attempts and events.';
+
+-- Partitions made at run time by an extension neither dump nor drop, so the whole ring is made here.
+create function atelier_internal.create_ring(p_table regclass, p_slots integer, p_options text) returns void
+    language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+begin
+    for v_slot in 0 .. p_slots - 1 loop
+        execute format('create table atelier_internal.%I partition of %s for values in (%s) with (%s)',
+                       (select c.relname from pg_class c where c.oid = p_table) || '_' || to_char(v_slot, 'FM00'),
+                       p_table, v_slot, p_options);
+        execute format('comment on table atelier_internal.%I is %L',
+                       (select c.relname from pg_class c where c.oid = p_table) || '_' || to_char(v_slot, 'FM00'),
+                       format('Days whose number modulo %s is %s; emptied by TRUNCATE when they are past.', p_slots, v_slot));
+    end loop;
+end
+$$;
+
+comment on function atelier_internal.create_ring(regclass, integer, text) is
+    'Makes the partitions of a ring; used by the install script only.';
+
+create table atelier_internal.error_classes (
+    name text primary key,
+    disposition text not null,
+    counts text not null,
+    cools_lane boolean not null default false,
+    pauses_lane boolean not null default false,
+    description text not null,
+    constraint valid_disposition check (disposition in ('give_back', 'retry', 'once_more', 'hold', 'final', 'cancel')),
+    constraint valid_counts check (counts in ('attempt', 'crash', 'nothing'))
+);
+comment on table atelier_internal.error_classes is
+    'What happens next is decided by the class of a failure, never by an HTTP code.';
+comment on column atelier_internal.error_classes.name is 'The class, as executor and SQL know it.';
+comment on column atelier_internal.error_classes.disposition is
+    'give_back: runnable again at once; retry: again after a backoff while attempts are left; once_more: like retry, but one time per class; hold: waits for a decision; final: fails; cancel: ends as cancelled.';
+comment on column atelier_internal.error_classes.counts is 'What the failure is counted as: attempt, crash (three = quarantined) or nothing.';
+comment on column atelier_internal.error_classes.cools_lane is 'The lane rests until the time that the service named, or for a backoff.';
+comment on column atelier_internal.error_classes.pauses_lane is 'The lane is paused until somebody resumes it.';
+comment on column atelier_internal.error_classes.description is 'Meaning in one sentence.';
+
+insert into atelier_internal.error_classes (name, disposition, counts, cools_lane, pauses_lane, description) values
+    ('rate_limited',    'give_back', 'nothing', true,  false, 'The service asked for fewer requests; the attempt does not count.'),
+    ('overloaded',      'retry',     'attempt', false, false, 'The service could not take the request.'),
+    ('network',         'retry',     'attempt', false, false, 'The request never left this machine whole.'),
+    ('timeout',         'retry',     'attempt', false, false, 'One of the clocks of the call ran out.'),
+    ('outcome_unknown', 'hold',      'crash',   false, false, 'The service may have done, and billed, the work.'),
+    ('content_blocked', 'final',     'attempt', false, false, 'The service refuses this content.'),
+    ('invalid_request', 'final',     'attempt', false, false, 'The request cannot succeed as it is.'),
+    ('auth',            'final',     'attempt', false, true,  'The service refuses the credentials.'),
+    ('no_credit',       'final',     'attempt', false, true,  'The account has no money or quota left.'),
+    ('no_output',       'once_more', 'attempt', false, false, 'The service ended without a result.'),
+    ('invalid_output',  'once_more', 'attempt', false, false, 'The result is not what was asked for.'),
+    ('storage_failed',  'retry',     'attempt', false, false, 'The store did not take or give the bytes.'),
+    ('worker_lost',     'give_back', 'crash',   false, false, 'The process that ran the attempt is gone.'),
+    ('cancelled',       'cancel',    'nothing', false, false, 'Somebody cancelled the work.');
+
+create table atelier_internal.pipelines (
+    name text primary key,
+    description text not null,
+    on_failure text,
+    built_in boolean not null default false
+);
+comment on table atelier_internal.pipelines is 'A kind of work: a named list of durable steps.';
+comment on column atelier_internal.pipelines.name is 'Name of the pipeline, as jobs carry it.';
+comment on column atelier_internal.pipelines.description is 'What the pipeline makes.';
+comment on column atelier_internal.pipelines.on_failure is
+    'Function (atelier_internal.failure[]) returning void that is told, in the same transaction, of jobs that ended without success.';
+comment on column atelier_internal.pipelines.built_in is 'Written by the extension script; excluded from dumps.';
+
+create table atelier_internal.steps (
+    pipeline text not null references atelier_internal.pipelines (name) on delete cascade,
+    position smallint not null,
+    name text not null,
+    action text not null,
+    prepare text,
+    settle text,
+    timeout interval,
+    max_attempts smallint,
+    built_in boolean not null default false,
+    primary key (pipeline, position),
+    unique (pipeline, name),
+    constraint valid_position check (position >= 1),
+    constraint valid_timeout check (timeout > interval '0'),
+    constraint valid_max_attempts check (max_attempts between 1 and 100),
+    constraint valid_action check (action in ('ai.image', 'ai.json', 'ai.text', 'storage.put', 'storage.head', 'storage.delete',
+                                              'media.compose', 'media.variants', 'media.document', 'http.request', 'sql'))
+);
+comment on table atelier_internal.steps is 'The steps of the pipelines, in order. A completed step never runs again.';
+comment on column atelier_internal.steps.pipeline is 'The pipeline this step belongs to.';
+comment on column atelier_internal.steps.position is 'Place in the pipeline, from 1 without gaps.';
+comment on column atelier_internal.steps.name is 'Name of the step, shown in views and events.';
+comment on column atelier_internal.steps.action is 'What the executor does.';
+comment on column atelier_internal.steps.prepare is
+    'Function (atelier_internal.lease[]) returning (job_id, request, error_class, error_message); null: the request is the job''s input.';
+comment on column atelier_internal.steps.settle is 'Function (atelier_internal.settlement[]) returning void that writes the results; null: nothing to write.';
+comment on column atelier_internal.steps.timeout is 'Longest time for one attempt; null: pg_atelier.job_timeout.';
+comment on column atelier_internal.steps.max_attempts is 'Attempts that count before the job fails; null: pg_atelier.max_attempts.';
+comment on column atelier_internal.steps.built_in is 'Written by the extension script; excluded from dumps.';
+
+create type atelier_internal.job_request as (
+    subject_id uuid, client_id uuid, provider text, model text, input jsonb, waits_for uuid[]);
+comment on type atelier_internal.job_request is 'What enqueue_jobs() needs to know of one job.';
+
+create type atelier_internal.lease as (
+    job_id uuid, subject_id uuid, client_id uuid, input jsonb, attempt_id bigint, image_id uuid, provider text, model text);
+comment on type atelier_internal.lease is 'A leased job as a prepare function sees it; image_id is the attempt''s own.';
+
+create type atelier_internal.settlement as (
+    job_id uuid, subject_id uuid, client_id uuid, input jsonb, attempt_id bigint, image_id uuid, provider text, model text, result jsonb);
+comment on type atelier_internal.settlement is 'A successful answer as a settle function sees it.';
+
+create type atelier_internal.failure as (
+    job_id uuid, subject_id uuid, client_id uuid, state text, error_class text, error_message text);
+comment on type atelier_internal.failure is 'A job that ended as failed, cancelled or quarantined, as on_failure sees it.';
+
+create type atelier_internal.outcome as (
+    job_id uuid, attempt_id bigint, ring smallint, token bigint, outcome text, sent boolean, duration_ms integer,
+    result jsonb, usage jsonb, error_class text, error_message text, retry_after_ms bigint);
+comment on type atelier_internal.outcome is 'What became of one attempt: completed, failed or not_sent.';

@@ -1,0 +1,165 @@
+create sequence atelier_internal.queue_sequence cache 1;
+create sequence atelier_internal.attempt_sequence cache 1;
+
+create table atelier_internal.jobs (
+    id uuid primary key default atelier_internal.uuid_v7(),
+    instance bigint not null default atelier_internal.instance_id(),
+    pipeline text not null,
+    step smallint not null default 1,
+    state text not null default 'waiting',
+    reason text,
+    lane_id integer not null,
+    priority smallint not null default 0,
+    sequence bigint,
+    run_after timestamptz,
+    attempts smallint not null default 0,
+    max_attempts smallint not null,
+    crashes smallint not null default 0,
+    token bigint,
+    epoch bigint,
+    attempt_id bigint,
+    attempt_ring smallint,
+    image_id uuid,
+    subject_id uuid,
+    client_id uuid,
+    provider text not null,
+    model text not null default '',
+    input jsonb not null default '{}',
+    created_by text not null default session_user,
+    created_at timestamptz not null default now(),
+    constraint valid_state check (state in ('waiting', 'leased', 'draining', 'held')),
+    constraint leased_has_lease check (
+        (state in ('leased', 'draining')) = (token is not null and epoch is not null and attempt_id is not null)),
+    constraint only_waiting_is_queued check (sequence is null or state = 'waiting'),
+    constraint deferred_is_not_queued check (run_after is null or (state = 'waiting' and sequence is null)),
+    constraint held_has_reason check (state <> 'held' or reason is not null),
+    constraint valid_attempts check (attempts between 0 and 1000 and max_attempts between 1 and 100 and crashes between 0 and 100),
+    constraint valid_input check (jsonb_typeof(input) = 'object')
+) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0);
+comment on table atelier_internal.jobs is
+    'Live jobs: transient rows that drive the making of assets. A finished job moves to history. No foreign keys and no index beside the key: these rows are the engine''s hottest.';
+comment on column atelier_internal.jobs.id is 'Id of the job, time-ordered.';
+comment on column atelier_internal.jobs.instance is 'Database that enqueued it; a worker leases only jobs of its own instance.';
+comment on column atelier_internal.jobs.pipeline is 'Kind of work.';
+comment on column atelier_internal.jobs.step is 'Position of the step that runs next or now.';
+comment on column atelier_internal.jobs.state is 'waiting, leased, draining or held; finished jobs stand in history.';
+comment on column atelier_internal.jobs.reason is 'Why it waits or is held: deferred, retry, dependency, outcome_unknown, ...';
+comment on column atelier_internal.jobs.lane_id is 'The lane its current step goes through.';
+comment on column atelier_internal.jobs.priority is 'Lower goes first; 0 is normal.';
+comment on column atelier_internal.jobs.sequence is 'Sequence of its queue entry; null when it has none.';
+comment on column atelier_internal.jobs.run_after is 'Not before then; set only while deferred.';
+comment on column atelier_internal.jobs.attempts is 'Attempts of this step that count, the current one included.';
+comment on column atelier_internal.jobs.max_attempts is 'Fails when so many counted attempts failed.';
+comment on column atelier_internal.jobs.crashes is 'Attempts whose process was lost or whose outcome is unknown; three = quarantined.';
+comment on column atelier_internal.jobs.token is 'Random token of the current lease; an answer with another one changes nothing.';
+comment on column atelier_internal.jobs.epoch is 'Worker incarnation that holds the lease.';
+comment on column atelier_internal.jobs.attempt_id is 'The current attempt.';
+comment on column atelier_internal.jobs.attempt_ring is 'Ring slot of the current attempt.';
+comment on column atelier_internal.jobs.image_id is 'Id that the current attempt''s image will have.';
+comment on column atelier_internal.jobs.subject_id is 'Row of the application that it works for, such as a generated asset.';
+comment on column atelier_internal.jobs.client_id is 'Tenant.';
+comment on column atelier_internal.jobs.provider is 'Provider or store of the current step.';
+comment on column atelier_internal.jobs.model is 'Model; empty where there is none.';
+comment on column atelier_internal.jobs.input is 'What the prepare function needs beside the subject. Names objects, holds no bytes and no secrets.';
+comment on column atelier_internal.jobs.created_by is 'Role that created it.';
+comment on column atelier_internal.jobs.created_at is 'When it was created.';
+
+create table atelier_internal.queue_entries (
+    instance bigint not null,
+    lane_id integer not null,
+    priority smallint not null,
+    sequence bigint not null,
+    job_id uuid not null,
+    primary key (instance, lane_id, priority, sequence)
+) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0);
+comment on table atelier_internal.queue_entries is
+    'What is claimed: one narrow row per runnable job, inserted and deleted, never updated.';
+comment on column atelier_internal.queue_entries.instance is 'Instance of the job.';
+comment on column atelier_internal.queue_entries.lane_id is 'Lane of the job.';
+comment on column atelier_internal.queue_entries.priority is 'Priority of the job; lower goes first.';
+comment on column atelier_internal.queue_entries.sequence is 'Order of becoming runnable.';
+comment on column atelier_internal.queue_entries.job_id is 'The job.';
+
+create trigger note_queue_entry before insert on atelier_internal.queue_entries
+    for each row execute function atelier_internal.note_queue_entry();
+
+create table atelier_internal.deferrals (
+    instance bigint not null,
+    run_after timestamptz not null,
+    job_id uuid not null,
+    primary key (instance, run_after, job_id)
+) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0);
+comment on table atelier_internal.deferrals is 'Jobs that become runnable at a time. They have no queue entry, so that they never slow a claim.';
+comment on column atelier_internal.deferrals.instance is 'Instance of the job.';
+comment on column atelier_internal.deferrals.run_after is 'When it becomes runnable.';
+comment on column atelier_internal.deferrals.job_id is 'The job.';
+
+create trigger note_deferral before insert on atelier_internal.deferrals
+    for each row execute function atelier_internal.note_deferral();
+
+create table atelier_internal.job_dependencies (
+    job_id uuid not null,
+    depends_on uuid not null,
+    primary key (job_id, depends_on),
+    constraint not_on_itself check (job_id <> depends_on)
+);
+create index job_dependencies_depends_on on atelier_internal.job_dependencies (depends_on);
+comment on table atelier_internal.job_dependencies is 'Jobs that wait for others to complete.';
+comment on column atelier_internal.job_dependencies.job_id is 'The job that waits.';
+comment on column atelier_internal.job_dependencies.depends_on is 'The job that must complete first; when it fails, the waiting one fails with its reason.';
+
+create trigger note_dependency before insert on atelier_internal.job_dependencies
+    for each row execute function atelier_internal.note_dependency();
+
+create table atelier_internal.cancellations (
+    attempt_id bigint primary key,
+    requested_at timestamptz not null default now()
+);
+comment on table atelier_internal.cancellations is 'Running attempts that the executor is to abort. The worker takes the rows away.';
+comment on column atelier_internal.cancellations.attempt_id is 'The attempt.';
+comment on column atelier_internal.cancellations.requested_at is 'When it was asked for.';
+
+create trigger note_cancellation before insert on atelier_internal.cancellations
+    for each row execute function atelier_internal.note_cancellation();
+
+create table atelier_internal.job_transitions (
+    from_state text not null,
+    to_state text not null,
+    meaning text not null,
+    primary key (from_state, to_state)
+);
+comment on table atelier_internal.job_transitions is
+    'The legal changes of a live job''s state. Leaving the table for history is the end: completed, failed, cancelled or quarantined.';
+comment on column atelier_internal.job_transitions.from_state is 'State before.';
+comment on column atelier_internal.job_transitions.to_state is 'State after.';
+comment on column atelier_internal.job_transitions.meaning is 'What happened.';
+insert into atelier_internal.job_transitions (from_state, to_state, meaning) values
+    ('waiting',  'leased',   'a worker leased it'),
+    ('waiting',  'held',     'it must not run before somebody decides'),
+    ('leased',   'waiting',  'retry, given back, or its next step'),
+    ('leased',   'draining', 'its worker is gone, its executor still works'),
+    ('leased',   'held',     'its outcome is unknown'),
+    ('draining', 'waiting',  'the orphaned executor gave it back or completed the step'),
+    ('draining', 'held',     'the orphaned executor left no receipt'),
+    ('held',     'waiting',  'somebody released it');
+
+create function atelier_internal.check_job_transition() returns trigger
+    language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if not exists (select from atelier_internal.job_transitions t
+                    where t.from_state = old.state and t.to_state = new.state) then
+        raise exception 'job cannot go from "%" to "%"', old.state, new.state
+            using errcode = 'check_violation',
+                  detail = format('Job %s.', old.id),
+                  hint = 'SELECT * FROM atelier_internal.job_transitions shows the legal changes.';
+    end if;
+    return new;
+end
+$$;
+comment on function atelier_internal.check_job_transition() is 'Refuses a change of a job''s state that is not in job_transitions.';
+
+-- waiting to leased happens for every job in every lease, so that one is judged here and not by a function call.
+create trigger check_job_transition before update of state on atelier_internal.jobs
+    for each row when (old.state is distinct from new.state and not (old.state = 'waiting' and new.state = 'leased'))
+    execute function atelier_internal.check_job_transition();

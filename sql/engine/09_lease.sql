@@ -1,0 +1,195 @@
+-- The plan must not depend on the statistics of a table that is empty at one moment and full at the next.
+create function atelier_internal.claim(p_capacity integer, p_lanes integer[], p_priorities smallint[],
+                                       p_watermarks bigint[], p_busy_lanes integer[], p_in_flight integer[])
+    returns table (tid tid, lane_id integer, priority smallint, sequence bigint, job_id uuid)
+    language plpgsql volatile rows 100
+    set search_path = pg_catalog, pg_temp set enable_seqscan = off set enable_bitmapscan = off
+as $$
+begin
+    return query
+    with room as materialized (
+        select l.id as lane_id, least(l.max_in_flight - coalesce(b.in_flight, 0), p_capacity) as free
+          from atelier_internal.lanes l
+          left join unnest(p_busy_lanes, p_in_flight) as b (lane_id, in_flight) on b.lane_id = l.id
+         where l.id = any (p_lanes)
+           and (l.paused_at is null or l.paused_until <= now())
+           and (l.cooldown_until is null or l.cooldown_until <= now())
+    ), claimable as materialized (
+        select e.tid, k.lane_id, k.priority, e.sequence, e.job_id, r.free
+          from unnest(p_lanes, p_priorities, p_watermarks) as k (lane_id, priority, watermark)
+          join room r on r.lane_id = k.lane_id and r.free > 0
+          cross join lateral (
+                select q.ctid as tid, q.sequence, q.job_id
+                  from atelier_internal.queue_entries q
+                 where q.instance = atelier_internal.instance_id() and q.lane_id = k.lane_id
+                   and q.priority = k.priority and q.sequence > k.watermark
+                 order by q.sequence
+                 limit r.free
+                   for update skip locked) e
+    ), ranked as (
+        select c.*, row_number() over (partition by c.lane_id order by c.priority, c.sequence) as place
+          from claimable c
+    )
+    select k.tid, k.lane_id, k.priority, k.sequence, k.job_id
+      from ranked k
+     where k.place <= k.free
+     order by k.place, k.lane_id
+     limit p_capacity;
+end
+$$;
+comment on function atelier_internal.claim(integer, integer[], smallint[], bigint[], integer[], integer[]) is
+    'Locks the next queue entries of lanes that have room, beyond the watermarks, taking from the lanes in turn.';
+
+create function atelier_internal.prepare_group(p_prepare text, p_leases atelier_internal.lease[])
+    returns table (job_id uuid, request jsonb, error_class text, error_message text)
+    language plpgsql volatile set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_lease atelier_internal.lease;
+begin
+    if p_prepare is null then
+        return query select l.job_id, l.input, null::text, null::text from unnest(p_leases) l;
+        return;
+    end if;
+    return query execute format('select f.job_id, f.request, f.error_class, f.error_message from %s($1) f', p_prepare)
+        using p_leases;
+exception when others then
+    -- One bad row must not hold up the others: try them one by one, and only the bad one fails.
+    if cardinality(p_leases) = 1 then
+        return query select p_leases[1].job_id, null::jsonb, 'invalid_request',
+                            format('the request could not be prepared: %s (%s)', sqlerrm, sqlstate);
+        return;
+    end if;
+    foreach v_lease in array p_leases loop
+        return query select * from atelier_internal.prepare_group(p_prepare, array[v_lease]);
+    end loop;
+end
+$$;
+comment on function atelier_internal.prepare_group(text, atelier_internal.lease[]) is
+    'Runs a step''s prepare function over leases; a row that makes it raise fails alone.';
+
+create type atelier_internal.claimed as (tid tid, lane_id integer, priority smallint, sequence bigint, job_id uuid);
+comment on type atelier_internal.claimed is 'A locked queue entry.';
+
+create type atelier_internal.leased as (
+    tid tid, job_id uuid, pipeline text, step smallint, token bigint, attempt_id bigint, image_id uuid, lane_id integer,
+    subject_id uuid, client_id uuid, provider text, model text, input jsonb);
+comment on type atelier_internal.leased is 'A job just leased, with what its order needs.';
+
+create type atelier_internal.prepared as (job_id uuid, request jsonb, error_class text, error_message text);
+comment on type atelier_internal.prepared is 'What a prepare function said of a lease.';
+
+create function atelier_internal.check_epoch(p_epoch bigint) returns void
+    language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if not exists (select from atelier_internal.engine_state s where s.epoch = p_epoch) then
+        raise exception 'worker incarnation % has been replaced', p_epoch
+            using errcode = 'admin_shutdown', hint = 'Another worker serves this database now.';
+    end if;
+end
+$$;
+comment on function atelier_internal.check_epoch(bigint) is 'Refuses, with 57P01, the work of an incarnation that was replaced.';
+
+create function atelier_internal.take_leases(p_epoch bigint, p_claimed atelier_internal.claimed[])
+    returns atelier_internal.leased[]
+    language plpgsql volatile set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_ring smallint := atelier_internal.ring_slot(now());
+    v_leased atelier_internal.leased[];
+begin
+    -- A job that somebody is just cancelling is locked: leave its entry to them, the sweep finds it should they roll back.
+    with free as materialized (
+        select j.id from atelier_internal.jobs j
+         where j.id = any (array(select c.job_id from unnest(p_claimed) c)) and j.state = 'waiting'
+           for update skip locked
+    ), changed as (
+        update atelier_internal.jobs j
+           set state = 'leased', reason = null, sequence = null, attempts = j.attempts + 1, epoch = p_epoch,
+               token = atelier_internal.random_token(), attempt_id = nextval('atelier_internal.attempt_sequence'),
+               attempt_ring = v_ring, image_id = gen_random_uuid()
+         where j.id = any (array(select f.id from free f))
+        returning j.ctid as tid, j.*
+    ), recorded as (
+        insert into atelier_internal.attempts
+            (ring, id, job_id, instance, pipeline, step, number, lane_id, epoch, token, image_id, client_id)
+        select v_ring, c.attempt_id, c.id, c.instance, c.pipeline, c.step, c.attempts + c.crashes, c.lane_id, p_epoch,
+               c.token, c.image_id, c.client_id
+          from changed c
+    )
+    select array_agg(row(c.tid, c.id, c.pipeline, c.step, c.token, c.attempt_id, c.image_id, c.lane_id, c.subject_id,
+                         c.client_id, c.provider, c.model, c.input)::atelier_internal.leased)
+      into v_leased
+      from changed c;
+
+    delete from atelier_internal.queue_entries q
+     where q.ctid = any (array(
+             select c.tid from unnest(p_claimed) c
+              where c.job_id = any (array(select l.job_id from unnest(v_leased) l))
+                 or not exists (select from atelier_internal.jobs j where j.id = c.job_id and j.state = 'waiting')));
+    return v_leased;
+end
+$$;
+comment on function atelier_internal.take_leases(bigint, atelier_internal.claimed[]) is
+    'Turns claimed entries into leases, each with its attempt row; entries of jobs that are gone are removed.';
+
+create function atelier_internal.lease(p_epoch bigint, p_capacity integer, p_lanes integer[], p_priorities smallint[],
+                                       p_watermarks bigint[], p_busy_lanes integer[], p_in_flight integer[])
+    returns table (attempt_id bigint, lane_id integer, priority smallint, sequence bigint, timeout_ms integer, order_text text)
+    language plpgsql volatile set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_claimed atelier_internal.claimed[];
+    v_leased atelier_internal.leased[];
+    v_prepared atelier_internal.prepared[];
+    v_refused atelier_internal.outcome[];
+begin
+    perform atelier_internal.check_epoch(p_epoch);
+    select array_agg(row(c.tid, c.lane_id, c.priority, c.sequence, c.job_id)::atelier_internal.claimed)
+      into v_claimed
+      from atelier_internal.claim(p_capacity, p_lanes, p_priorities, p_watermarks, p_busy_lanes, p_in_flight) c;
+    if v_claimed is null then
+        return;
+    end if;
+    v_leased := atelier_internal.take_leases(p_epoch, v_claimed);
+
+    select array_agg(row(p.job_id, p.request, p.error_class, p.error_message)::atelier_internal.prepared)
+      into v_prepared
+      from (select l.pipeline, l.step,
+                   array_agg(row(l.job_id, l.subject_id, l.client_id, l.input, l.attempt_id, l.image_id, l.provider,
+                                 l.model)::atelier_internal.lease) as leases
+              from unnest(v_leased) l group by l.pipeline, l.step) g
+      left join atelier_internal.steps s on s.pipeline = g.pipeline and s.position = g.step
+     cross join lateral atelier_internal.prepare_group(s.prepare, g.leases) p;
+
+    return query
+    select l.attempt_id, c.lane_id, c.priority, c.sequence, t.timeout_ms,
+           case when p.job_id is not null then
+                jsonb_build_object(
+                    'lease', jsonb_build_object('job', l.job_id, 'tid', l.tid::text, 'attempt', l.attempt_id,
+                                                'ring', atelier_internal.ring_slot(now()), 'token', l.token, 'lane', l.lane_id),
+                    'action', s.action, 'provider', l.provider, 'model', l.model, 'timeout_ms', t.timeout_ms,
+                    'request', p.request)::text
+           end
+      from unnest(v_claimed) c
+      left join unnest(v_leased) l on l.job_id = c.job_id
+      left join unnest(v_prepared) p on p.job_id = c.job_id and p.request is not null and p.error_class is null
+      left join atelier_internal.steps s on s.pipeline = l.pipeline and s.position = l.step
+     cross join lateral (
+           select (extract(epoch from coalesce(s.timeout, atelier_internal.setting('job_timeout')::interval)) * 1000)::integer) t (timeout_ms);
+
+    select array_agg(row(l.job_id, l.attempt_id, atelier_internal.ring_slot(now()), l.token, 'failed', false, 0, null, null,
+                         coalesce(p.error_class, 'invalid_request'),
+                         coalesce(p.error_message, 'the step prepared no request'), null)::atelier_internal.outcome)
+      into v_refused
+      from unnest(v_leased) l
+      left join unnest(v_prepared) p on p.job_id = l.job_id
+     where p.request is null or p.error_class is not null;
+    if v_refused is not null then
+        perform atelier_internal.apply_outcomes(p_epoch, v_refused);
+    end if;
+end
+$$;
+comment on function atelier_internal.lease(bigint, integer, integer[], smallint[], bigint[], integer[], integer[]) is
+    'Leases up to p_capacity jobs beyond the watermarks from lanes with room, writes their attempts, and returns their orders. A row without order text consumed its queue entry only.';

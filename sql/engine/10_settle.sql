@@ -1,0 +1,302 @@
+create function atelier_internal.backoff(p_attempt integer) returns interval
+    language sql volatile set search_path = pg_catalog, pg_temp
+    return least(interval '5 minutes',
+                 atelier_internal.setting('backoff_base')::interval * power(2, least(greatest(p_attempt, 1) - 1, 20)))
+           * (0.5 + random() / 2);
+comment on function atelier_internal.backoff(integer) is
+    'Wait before the next try after p_attempt failures: pg_atelier.backoff_base doubled each time, at most 5 minutes, of which a random half is taken off so that what failed together does not return together.';
+
+create type atelier_internal.finished as (job_id uuid, state text, error_class text, error_message text);
+comment on type atelier_internal.finished is 'How a job ended.';
+
+create function atelier_internal.call_hook(p_hook text, p_failures atelier_internal.failure[]) returns void
+    language plpgsql volatile set search_path = pg_catalog, pg_temp
+as $$
+begin
+    execute format('select %s($1)', p_hook) using p_failures;
+end
+$$;
+comment on function atelier_internal.call_hook(text, atelier_internal.failure[]) is 'Calls a pipeline''s on_failure function.';
+
+create function atelier_internal.release_dependents(p_completed uuid[]) returns void
+    language plpgsql volatile set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_free uuid[];
+begin
+    with gone as (
+        delete from atelier_internal.job_dependencies d where d.depends_on = any (p_completed) returning d.job_id, d.depends_on
+    )
+    select array_agg(distinct g.job_id) into v_free
+      from gone g
+     where not exists (select from atelier_internal.job_dependencies d
+                        where d.job_id = g.job_id
+                          and not exists (select from gone o where o.job_id = d.job_id and o.depends_on = d.depends_on));
+    if v_free is null then
+        return;
+    end if;
+    with scheduled as (
+        update atelier_internal.jobs j set reason = 'deferred'
+         where j.id = any (v_free) and j.state = 'waiting' and j.sequence is null and j.run_after > now()
+        returning j.instance, j.run_after, j.id
+    )
+    insert into atelier_internal.deferrals (instance, run_after, job_id)
+    select s.instance, s.run_after, s.id from scheduled s;
+    perform atelier_internal.make_runnable(array(
+        select j.id from atelier_internal.jobs j
+         where j.id = any (v_free) and j.state = 'waiting' and j.sequence is null and j.reason = 'dependency'));
+end
+$$;
+comment on function atelier_internal.release_dependents(uuid[]) is 'Lets the jobs run that waited only for these.';
+
+create function atelier_internal.finish_jobs(p_finished atelier_internal.finished[]) returns void
+    language plpgsql volatile set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_ids uuid[];
+    v_completed uuid[];
+    v_ended atelier_internal.failure[];
+    v_dependents atelier_internal.finished[];
+begin
+    select array_agg(f.job_id), array_agg(f.job_id) filter (where f.state = 'completed')
+      into v_ids, v_completed
+      from unnest(p_finished) f;
+
+    with gone as (
+        delete from atelier_internal.jobs j where j.id = any (v_ids) returning j.*
+    ), ended as materialized (
+        select g.*, f.state as ended_as, f.error_class, f.error_message
+          from gone g join unnest(p_finished) f on f.job_id = g.id
+    ), completed as (
+        insert into atelier_internal.history_completed
+            (ring, job_id, instance, pipeline, lane_id, subject_id, client_id, attempts, crashes, created_at)
+        select atelier_internal.ring_slot(now()), e.id, e.instance, e.pipeline, e.lane_id, e.subject_id, e.client_id, e.attempts,
+               e.crashes, e.created_at
+          from ended e where e.ended_as = 'completed'
+    ), failed as (
+        insert into atelier_internal.history_failed
+            (ring, job_id, instance, pipeline, lane_id, subject_id, client_id, attempts, crashes, created_at, state, step,
+             error_class, error_message, input)
+        select atelier_internal.ring_slot(now()), e.id, e.instance, e.pipeline, e.lane_id, e.subject_id, e.client_id, e.attempts,
+               e.crashes, e.created_at, e.ended_as, e.step, e.error_class, e.error_message, e.input
+          from ended e where e.ended_as <> 'completed'
+    ), unqueued as (
+        delete from atelier_internal.queue_entries q using ended e
+         where e.sequence is not null and q.instance = e.instance and q.lane_id = e.lane_id and q.priority = e.priority
+           and q.sequence = e.sequence
+    ), undeferred as (
+        delete from atelier_internal.deferrals d using ended e
+         where e.run_after is not null and d.instance = e.instance and d.run_after = e.run_after and d.job_id = e.id
+    ), told as (
+        insert into atelier_internal.events (kind, client_id, subject_id, job_id, data)
+        select 'job.' || e.ended_as, e.client_id, e.subject_id, e.id,
+               jsonb_strip_nulls(jsonb_build_object('pipeline', e.pipeline, 'error_class', e.error_class,
+                                                    'error_message', e.error_message))
+          from ended e
+    )
+    select array_agg(row(e.id, e.subject_id, e.client_id, e.ended_as, e.error_class, e.error_message)::atelier_internal.failure
+                     order by e.id) filter (where e.ended_as <> 'completed')
+      into v_ended
+      from ended e;
+
+    if v_completed is not null then
+        perform atelier_internal.release_dependents(v_completed);
+    end if;
+    if v_ended is null then
+        return;
+    end if;
+
+    perform atelier_internal.call_hook(g.on_failure, g.failures)
+       from (select p.on_failure, array_agg(e) as failures
+               from unnest(v_ended) e
+               join atelier_internal.history_failed h on h.job_id = e.job_id
+               join atelier_internal.pipelines p on p.name = h.pipeline
+              where p.on_failure is not null
+              group by p.on_failure) g;
+
+    delete from atelier_internal.job_dependencies d
+     where d.job_id = any (array(select e.job_id from unnest(v_ended) e));
+    with orphaned as (
+        delete from atelier_internal.job_dependencies d
+         where d.depends_on = any (array(select e.job_id from unnest(v_ended) e))
+        returning d.job_id, d.depends_on
+    )
+    select array_agg(distinct row(o.job_id, case e.state when 'cancelled' then 'cancelled' else 'failed' end, e.error_class,
+                                  regexp_replace(e.error_message, '^(a job it needs ended first: )?', 'a job it needs ended first: ')
+                                  )::atelier_internal.finished)
+      into v_dependents
+      from (select distinct on (o.job_id) o.job_id, o.depends_on from orphaned o order by o.job_id, o.depends_on) o
+      join unnest(v_ended) e on e.job_id = o.depends_on;
+    if v_dependents is not null then
+        perform atelier_internal.finish_jobs(v_dependents);
+    end if;
+end
+$$;
+comment on function atelier_internal.finish_jobs(atelier_internal.finished[]) is
+    'Moves jobs to history with their events, tells their pipelines, releases or fails the jobs that waited for them.';
+
+create function atelier_internal.settle_results(p_results atelier_internal.outcome[]) returns void
+    language plpgsql volatile set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_group record;
+    v_last uuid[];
+    v_next uuid[];
+begin
+    for v_group in
+        select s.settle,
+               array_agg(row(j.id, j.subject_id, j.client_id, j.input, j.attempt_id, j.image_id, j.provider, j.model,
+                             r.result)::atelier_internal.settlement order by j.id) as settlements
+          from unnest(p_results) r
+          join atelier_internal.jobs j on j.id = r.job_id
+          join atelier_internal.steps s on s.pipeline = j.pipeline and s.position = j.step
+         where s.settle is not null and j.id = any (array(select x.job_id from unnest(p_results) x))
+         group by s.settle
+    loop
+        execute format('select %s($1)', v_group.settle) using v_group.settlements;
+    end loop;
+
+    select array_agg(j.id) filter (where n.position is null), array_agg(j.id) filter (where n.position is not null)
+      into v_last, v_next
+      from atelier_internal.jobs j
+      left join atelier_internal.steps n on n.pipeline = j.pipeline and n.position = j.step + 1
+     where j.id = any (array(select r.job_id from unnest(p_results) r));
+    if v_next is not null then
+        update atelier_internal.jobs j
+           set step = j.step + 1, attempts = 0,
+               max_attempts = coalesce(n.max_attempts, atelier_internal.setting('max_attempts')::smallint)
+          from atelier_internal.steps n
+         where j.id = any (v_next) and n.pipeline = j.pipeline and n.position = j.step + 1;
+        perform atelier_internal.make_runnable(v_next);
+    end if;
+    if v_last is not null then
+        perform atelier_internal.finish_jobs(array(
+            select row(l.id, 'completed', null, null)::atelier_internal.finished from unnest(v_last) l (id)));
+    end if;
+end
+$$;
+comment on function atelier_internal.settle_results(atelier_internal.outcome[]) is
+    'Writes the results of successful steps and sends each job to its next step or to history.';
+
+create type atelier_internal.decided as (
+    job_id uuid, decision text, run_after timestamptz, attempts smallint, crashes smallint, error_class text, error_message text);
+comment on type atelier_internal.decided is 'What is to become of a failed attempt''s job.';
+
+create function atelier_internal.decide(p_failed atelier_internal.outcome[]) returns atelier_internal.decided[]
+    language plpgsql volatile set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return array(
+        with judged as (
+            select j.id, j.attempts, j.crashes, j.max_attempts, o.error_message, o.retry_after_ms,
+                   coalesce(c.name, 'invalid_output') as class,
+                   case when o.outcome = 'not_sent' then 'give_back' else coalesce(c.disposition, 'once_more') end as disposition,
+                   case when o.outcome = 'not_sent' then 'nothing' else coalesce(c.counts, 'attempt') end as counts,
+                   exists (select from atelier_internal.attempts a
+                            where a.job_id = j.id and a.step = j.step and a.id <> o.attempt_id
+                              and a.error_class = c.name and c.disposition = 'once_more') as seen_before
+              from unnest(p_failed) o
+              join atelier_internal.jobs j on j.id = o.job_id
+              left join atelier_internal.error_classes c on c.name = o.error_class
+             where j.id = any (array(select f.job_id from unnest(p_failed) f))
+        )
+        select row(d.id,
+                   case when d.disposition = 'cancel' then 'cancelled'
+                        when d.counts = 'crash' and d.crashes >= 2 then 'quarantined'
+                        when d.disposition = 'hold' then 'held'
+                        when d.disposition = 'give_back' and d.counts = 'crash' and d.crashes >= 1 then 'retry'
+                        when d.disposition = 'give_back' then 'give_back'
+                        when d.disposition = 'retry' and d.attempts < d.max_attempts then 'retry'
+                        when d.disposition = 'once_more' and not d.seen_before and d.attempts < d.max_attempts then 'retry'
+                        else 'failed' end,
+                   now() + greatest(atelier_internal.backoff(d.attempts + d.crashes),
+                                    interval '1 millisecond' * least(greatest(coalesce(d.retry_after_ms, 0), 0), 3600000)),
+                   (d.attempts - case when d.counts = 'attempt' then 0 else 1 end)::smallint,
+                   (d.crashes + case when d.counts = 'crash' then 1 else 0 end)::smallint,
+                   d.class, coalesce(d.error_message, 'no message'))::atelier_internal.decided
+          from judged d order by d.id);
+end
+$$;
+comment on function atelier_internal.decide(atelier_internal.outcome[]) is
+    'What is to become of failed attempts, by their error classes: give_back, retry, held, failed, cancelled or quarantined.';
+
+create function atelier_internal.touch_lanes(p_failed atelier_internal.outcome[]) returns void
+    language plpgsql volatile set search_path = pg_catalog, pg_temp
+as $$
+begin
+    update atelier_internal.lanes l
+       set cooldown_until = greatest(l.cooldown_until, f.until), cooldown_reason = f.message
+      from (select j.lane_id, max(o.error_message) as message,
+                   max(now() + case when o.retry_after_ms > 0 then interval '1 millisecond' * least(o.retry_after_ms, 3600000)
+                                else atelier_internal.backoff(j.attempts) end) as until
+              from unnest(p_failed) o
+              join atelier_internal.jobs j on j.id = o.job_id
+              join atelier_internal.error_classes c on c.name = o.error_class and c.cools_lane
+             where o.outcome = 'failed' and j.id = any (array(select x.job_id from unnest(p_failed) x))
+             group by j.lane_id) f
+     where l.id = f.lane_id;
+
+    update atelier_internal.lanes l
+       set paused_at = now(), pause_reason = f.class || ': ' || f.message, paused_until = null
+      from (select j.lane_id, max(o.error_class) as class, max(o.error_message) as message
+              from unnest(p_failed) o
+              join atelier_internal.jobs j on j.id = o.job_id
+              join atelier_internal.error_classes c on c.name = o.error_class and c.pauses_lane
+             where o.outcome = 'failed' and j.id = any (array(select x.job_id from unnest(p_failed) x))
+             group by j.lane_id) f
+     where l.id = f.lane_id and l.paused_at is null;
+end
+$$;
+comment on function atelier_internal.touch_lanes(atelier_internal.outcome[]) is
+    'Cools down or pauses the lanes whose services asked for it or refused everybody.';
+
+create function atelier_internal.settle_failures(p_failed atelier_internal.outcome[]) returns void
+    language plpgsql volatile set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_decided atelier_internal.decided[];
+    v_group record;
+begin
+    perform atelier_internal.touch_lanes(p_failed);
+    v_decided := atelier_internal.decide(p_failed);
+    update atelier_internal.jobs j
+       set attempts = d.attempts, crashes = d.crashes
+      from unnest(v_decided) d
+     where j.id = any (array(select x.job_id from unnest(v_decided) x)) and j.id = d.job_id;
+
+    for v_group in
+        select d.decision, array_agg(d.job_id order by d.job_id) as ids, array_agg(d.run_after order by d.job_id) as times
+          from unnest(v_decided) d group by d.decision
+    loop
+        if v_group.decision = 'give_back' then
+            perform atelier_internal.make_runnable(v_group.ids);
+        elsif v_group.decision = 'retry' then
+            perform atelier_internal.defer(v_group.ids, v_group.times, 'retry');
+        elsif v_group.decision = 'held' then
+            update atelier_internal.jobs j
+               set state = 'held', reason = d.error_class, token = null, epoch = null, attempt_id = null, attempt_ring = null,
+                   image_id = null
+              from unnest(v_decided) d
+             where d.decision = 'held' and j.id = any (v_group.ids) and j.id = d.job_id;
+        end if;
+    end loop;
+
+    insert into atelier_internal.events (kind, client_id, subject_id, job_id, data)
+    select case d.decision when 'held' then 'job.held' else 'job.retrying' end, j.client_id, j.subject_id, j.id,
+           jsonb_strip_nulls(jsonb_build_object('pipeline', j.pipeline, 'error_class', d.error_class,
+                                                'error_message', d.error_message, 'run_after', j.run_after))
+      from unnest(v_decided) d
+      join atelier_internal.jobs j on j.id = d.job_id
+     where d.decision in ('retry', 'held') and j.id = any (array(select x.job_id from unnest(v_decided) x));
+
+    if exists (select from unnest(v_decided) d where d.decision in ('failed', 'cancelled', 'quarantined')) then
+        perform atelier_internal.finish_jobs(array(
+            select row(d.job_id, d.decision, d.error_class, d.error_message)::atelier_internal.finished
+              from unnest(v_decided) d
+             where d.decision in ('failed', 'cancelled', 'quarantined')
+             order by d.job_id));
+    end if;
+end
+$$;
+comment on function atelier_internal.settle_failures(atelier_internal.outcome[]) is
+    'Sends failed attempts'' jobs back, into a backoff, into hold or into history, as decide() says.';

@@ -1,0 +1,173 @@
+create function atelier_internal.close_attempts(p_outcomes atelier_internal.outcome[], p_stale boolean) returns void
+    language plpgsql volatile set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_ring smallint;
+begin
+    for v_ring in select distinct o.ring from unnest(p_outcomes) o loop
+        update atelier_internal.attempts a
+           set sent = o.sent,
+               outcome = case when p_stale then 'stale'
+                              when o.outcome = 'not_sent' then 'given_back'
+                              when o.error_class = 'cancelled' then 'cancelled'
+                              else o.outcome end,
+               error_class = o.error_class, error_message = o.error_message, usage = o.usage,
+               duration_ms = o.duration_ms, finished_at = now()
+          from unnest(p_outcomes) o
+         where a.ring = v_ring and a.id = any (array(select x.attempt_id from unnest(p_outcomes) x))
+           and a.id = o.attempt_id and a.token = o.token
+           and (a.outcome is null or p_stale);
+    end loop;
+
+    insert into atelier_internal.ledger (client_id, job_id, attempt_id, provider, model, unit, quantity, cost, currency)
+    select a.client_id, o.job_id, o.attempt_id, l.provider, l.model, u.unit, u.quantity, u.cost, u.currency
+      from unnest(p_outcomes) o
+      join atelier_internal.attempts a on a.id = o.attempt_id and a.ring = o.ring and a.token = o.token
+      join atelier_internal.lanes l on l.id = a.lane_id
+     cross join lateral jsonb_to_recordset(o.usage) as u (unit text, quantity numeric, cost numeric, currency text)
+     where jsonb_typeof(o.usage) = 'array';
+end
+$$;
+comment on function atelier_internal.close_attempts(atelier_internal.outcome[], boolean) is
+    'Writes what became of attempts and what they used. A stale answer still tells what was used.';
+
+create function atelier_internal.drop_stale(p_stale atelier_internal.outcome[]) returns void
+    language plpgsql volatile set search_path = pg_catalog, pg_temp
+as $$
+declare
+    -- An answer that comes twice is no stale answer: what its first coming stored is held by a row.
+    v_stale atelier_internal.outcome[] := array(
+        select o from unnest(p_stale) o
+         where not exists (select from atelier_internal.attempts a
+                            where a.id = o.attempt_id and a.token = o.token and a.outcome in ('completed', 'stale')));
+    v_deletions atelier_internal.job_request[];
+begin
+    perform atelier_internal.close_attempts(v_stale, true);
+    select array_agg(row(null, null, o.result #>> '{object,store}', '',
+                         jsonb_build_object('store', o.result #>> '{object,store}',
+                                            'bucket', coalesce(o.result #>> '{object,bucket}', ''),
+                                            'key', o.result #>> '{object,key}'), null)::atelier_internal.job_request)
+      into v_deletions
+      from unnest(v_stale) o
+     where o.result #>> '{object,key}' is not null;
+    if v_deletions is not null then
+        perform atelier_internal.enqueue_jobs('delete_object', v_deletions);
+    end if;
+end
+$$;
+comment on function atelier_internal.drop_stale(atelier_internal.outcome[]) is
+    'Answers that came after their jobs had gone on change nothing; what they stored is queued for deletion.';
+
+create function atelier_internal.apply_outcomes(p_epoch bigint, p_outcomes atelier_internal.outcome[]) returns bigint[]
+    language plpgsql volatile set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_ids uuid[] := array(select o.job_id from unnest(p_outcomes) o);
+    v_current atelier_internal.outcome[];
+    v_results atelier_internal.outcome[];
+    v_failed atelier_internal.outcome[];
+    v_stale atelier_internal.outcome[];
+    v_busy bigint[];
+begin
+    -- A job row that an application holds locked must not hold up the worker: its answer is tried again later.
+    with locked as materialized (
+        select j.id, j.token, j.attempt_id, j.epoch, j.state from atelier_internal.jobs j
+         where j.id = any (v_ids) for update skip locked
+    ), judged as (
+        select o as outcome,
+               exists (select from locked l where l.id = o.job_id and l.token = o.token and l.attempt_id = o.attempt_id
+                                              and l.epoch = p_epoch and l.state in ('leased', 'draining')) as is_current,
+               not exists (select from locked l where l.id = o.job_id)
+               and exists (select from atelier_internal.jobs j where j.id = o.job_id and j.token = o.token) as is_busy
+          from unnest(p_outcomes) o
+    )
+    select array_agg(j.outcome) filter (where j.is_current),
+           array_agg(j.outcome) filter (where j.is_current and (j.outcome).outcome = 'completed'),
+           array_agg(j.outcome) filter (where j.is_current and (j.outcome).outcome <> 'completed'),
+           array_agg(j.outcome) filter (where not j.is_current and not j.is_busy),
+           array_agg((j.outcome).attempt_id) filter (where j.is_busy)
+      into v_current, v_results, v_failed, v_stale, v_busy
+      from judged j;
+
+    if v_current is not null then
+        perform atelier_internal.close_attempts(v_current, false);
+    end if;
+    if v_stale is not null then
+        perform atelier_internal.drop_stale(v_stale);
+    end if;
+    if v_results is not null then
+        perform atelier_internal.settle_results(v_results);
+    end if;
+    if v_failed is not null then
+        perform atelier_internal.settle_failures(v_failed);
+    end if;
+    return v_busy;
+end
+$$;
+comment on function atelier_internal.apply_outcomes(bigint, atelier_internal.outcome[]) is
+    'Settles outcomes whose lease is still the current one and drops the others. Returns the attempts whose jobs somebody holds locked.';
+
+create function atelier_internal.settle(p_epoch bigint, p_answers jsonb) returns bigint[]
+    language plpgsql volatile set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform atelier_internal.check_epoch(p_epoch);
+    return atelier_internal.apply_outcomes(p_epoch, array(
+        select row((a.lease ->> 'job')::uuid, (a.lease ->> 'attempt')::bigint, (a.lease ->> 'ring')::smallint,
+                   (a.lease ->> 'token')::bigint, a.outcome, a.sent, a.duration_ms, a.result, a.usage,
+                   case when a.outcome = 'failed' then coalesce(a.error ->> 'class', 'invalid_output') end,
+                   coalesce(a.error ->> 'message', case when a.outcome = 'failed' then 'no message' end),
+                   (a.error ->> 'retry_after_ms')::numeric::bigint)::atelier_internal.outcome
+          from jsonb_to_recordset(p_answers)
+            as a (lease jsonb, outcome text, sent boolean, duration_ms integer, result jsonb, usage jsonb, error jsonb)));
+end
+$$;
+comment on function atelier_internal.settle(bigint, jsonb) is
+    'Settles a JSON array of the executor''s answers, all or none. Returns the attempts to try again later, or null.';
+
+create function atelier_internal.outcomes_of(p_epoch bigint, p_attempts bigint[], p_outcome text, p_class text, p_message text)
+    returns atelier_internal.outcome[]
+    language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return array(
+        select row(j.id, j.attempt_id, j.attempt_ring, j.token, p_outcome, null, null, null, null,
+                   case when p_outcome = 'failed' then p_class end, p_message, null)::atelier_internal.outcome
+          from atelier_internal.jobs j
+         where j.epoch = p_epoch and j.state in ('leased', 'draining')
+           and (p_attempts is null
+                or j.id = any (array(select a.job_id from atelier_internal.attempts a where a.id = any (p_attempts)))
+                   and j.attempt_id = any (p_attempts))
+         order by j.id);
+end
+$$;
+comment on function atelier_internal.outcomes_of(bigint, bigint[], text, text, text) is
+    'One outcome, made up by the engine itself, for each of an incarnation''s leases (all, or those of the given attempts).';
+
+create function atelier_internal.settle_rejected(p_epoch bigint, p_answer_header jsonb, p_sqlstate text, p_message text) returns void
+    language plpgsql volatile set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform atelier_internal.check_epoch(p_epoch);
+    perform atelier_internal.apply_outcomes(p_epoch, atelier_internal.outcomes_of(
+        p_epoch, array[(p_answer_header ->> 'attempt')::bigint], 'failed', 'invalid_output',
+        format('the answer could not be recorded: %s (%s)', p_message, p_sqlstate)));
+end
+$$;
+comment on function atelier_internal.settle_rejected(bigint, jsonb, text, text) is
+    'Fails the attempt whose answer could not be settled even alone, so that it is not tried for ever.';
+
+create function atelier_internal.release(p_epoch bigint, p_attempts bigint[], p_class text, p_count_crash boolean, p_message text)
+    returns integer
+    language plpgsql volatile set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_outcomes atelier_internal.outcome[] := atelier_internal.outcomes_of(
+        p_epoch, p_attempts, case when p_count_crash then 'failed' else 'not_sent' end, p_class, p_message);
+begin
+    perform atelier_internal.apply_outcomes(p_epoch, v_outcomes);
+    return coalesce(cardinality(v_outcomes), 0);
+end
+$$;
+comment on function atelier_internal.release(bigint, bigint[], text, boolean, text) is
+    'Gives leases of an incarnation back: all, or those of the given attempts. Returns how many.';

@@ -1,0 +1,173 @@
+create function atelier_internal.begin_incarnation(p_epoch bigint, p_worker_pid integer) returns text
+    language plpgsql volatile set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_label text := nullif(atelier_internal.setting('instance'), '');
+    v_recorded text;
+    v_dead bigint;
+begin
+    insert into atelier_internal.engine_state (one) values (true) on conflict do nothing;
+    select s.instance_label into v_recorded from atelier_internal.engine_state s for update;
+    if v_recorded is not null and v_label is distinct from v_recorded then
+        perform atelier_internal.raise_alert('foreign_instance',
+            format('this database ran as instance "%s", pg_atelier.instance is "%s"', v_recorded, coalesce(v_label, '')),
+            'If this is a copy, leave it paused. If it is the original, set pg_atelier.instance back or run atelier.adopt_jobs().');
+        update atelier_internal.engine_state set epoch = null;
+        return format('pg_atelier.instance is "%s", but this database ran as "%s"', coalesce(v_label, ''), v_recorded);
+    end if;
+    update atelier_internal.engine_state set epoch = p_epoch, started_at = now(), instance_label = v_label;
+    update atelier_internal.alerts set resolved_at = now() where kind = 'foreign_instance' and resolved_at is null;
+
+    for v_dead in
+        select distinct j.epoch from atelier_internal.jobs j
+         where j.state = 'leased' and j.epoch <> p_epoch and j.instance = atelier_internal.instance_id()
+    loop
+        perform atelier_internal.release(v_dead, null, 'worker_lost', true, 'the worker was lost while the attempt ran');
+    end loop;
+    return null;
+end
+$$;
+comment on function atelier_internal.begin_incarnation(bigint, integer) is
+    'Makes this worker the current incarnation and takes back the leases of dead ones. Returns null, or why the engine pauses.';
+
+create function atelier_internal.promote(p_limit integer) returns integer
+    language plpgsql volatile set search_path = pg_catalog, pg_temp set enable_seqscan = off
+as $$
+declare
+    v_due uuid[];
+begin
+    with due as materialized (
+        select d.ctid as tid from atelier_internal.deferrals d
+         where d.instance = atelier_internal.instance_id() and d.run_after <= now()
+         order by d.run_after limit p_limit for update skip locked
+    ), gone as (
+        delete from atelier_internal.deferrals d where d.ctid = any (array(select t.tid from due t)) returning d.job_id
+    )
+    select array_agg(g.job_id) into v_due from gone g;
+    if v_due is not null then
+        perform atelier_internal.make_runnable(v_due);
+    end if;
+    return coalesce(cardinality(v_due), 0);
+end
+$$;
+comment on function atelier_internal.promote(integer) is 'Makes runnable the deferred jobs whose time has come, at most p_limit.';
+
+create function atelier_internal.resolve_dependencies() returns integer
+    language plpgsql volatile set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_completed uuid[];
+    v_failed atelier_internal.finished[];
+begin
+    select array_agg(distinct d.depends_on) into v_completed
+      from atelier_internal.job_dependencies d
+      join atelier_internal.jobs w on w.id = d.job_id and w.instance = atelier_internal.instance_id()
+     where not exists (select from atelier_internal.jobs j where j.id = d.depends_on)
+       and exists (select from atelier_internal.history_completed h where h.job_id = d.depends_on);
+    if v_completed is not null then
+        perform atelier_internal.release_dependents(v_completed);
+    end if;
+
+    select array_agg(row(f.job_id, 'failed', f.error_class, f.message)::atelier_internal.finished) into v_failed
+      from (select distinct on (d.job_id) d.job_id, coalesce(h.error_class, 'invalid_request') as error_class,
+                   coalesce(regexp_replace(h.error_message, '^(a job it needs ended first: )?', 'a job it needs ended first: '),
+                            'a job it needs does not exist') as message
+              from atelier_internal.job_dependencies d
+              join atelier_internal.jobs w on w.id = d.job_id and w.instance = atelier_internal.instance_id()
+              left join atelier_internal.history_failed h on h.job_id = d.depends_on
+             where not exists (select from atelier_internal.jobs j where j.id = d.depends_on)
+               and not exists (select from atelier_internal.history_completed c where c.job_id = d.depends_on)
+             order by d.job_id) f;
+    if v_failed is not null then
+        perform atelier_internal.finish_jobs(v_failed);
+    end if;
+    return coalesce(cardinality(v_completed), 0) + coalesce(cardinality(v_failed), 0);
+end
+$$;
+comment on function atelier_internal.resolve_dependencies() is
+    'Releases or fails jobs whose prerequisites ended before they could see it.';
+
+create function atelier_internal.sweep()
+    returns table (lane_id integer, priority smallint, sequence bigint)
+    language sql volatile set search_path = pg_catalog, pg_temp set enable_seqscan = off
+begin atomic
+    with recursive lowest as (
+        (select q.lane_id, q.priority, q.sequence
+           from atelier_internal.queue_entries q
+          where q.instance = atelier_internal.instance_id()
+          order by q.lane_id, q.priority, q.sequence limit 1)
+        union all
+        select n.lane_id, n.priority, n.sequence
+          from lowest l
+         cross join lateral (
+               select q.lane_id, q.priority, q.sequence
+                 from atelier_internal.queue_entries q
+                where q.instance = atelier_internal.instance_id()
+                  and (q.lane_id, q.priority) > (l.lane_id, l.priority)
+                order by q.lane_id, q.priority, q.sequence limit 1) n
+    )
+    select l.lane_id, l.priority, l.sequence from lowest l;
+end;
+comment on function atelier_internal.sweep() is 'The lowest queue entry of each lane and priority of this instance.';
+
+create function atelier_internal.next_due() returns timestamptz
+    language sql stable set search_path = pg_catalog, pg_temp
+begin atomic
+    select min(t.at)
+      from ((select d.run_after as at from atelier_internal.deferrals d
+              where d.instance = atelier_internal.instance_id() order by d.run_after limit 1)
+            union all
+            (select greatest(l.cooldown_until, l.paused_until) from atelier_internal.lanes l
+              where (l.cooldown_until > now() or l.paused_until > now())
+                and not (l.paused_at is not null and l.paused_until is null))) t;
+end;
+comment on function atelier_internal.next_due() is 'When the engine has something to do next by the clock: a deferral, or a lane that comes back.';
+
+create function atelier_internal.pending_cancellations() returns table (attempt_id bigint)
+    language sql volatile set search_path = pg_catalog, pg_temp
+begin atomic
+    delete from atelier_internal.cancellations c returning c.attempt_id;
+end;
+comment on function atelier_internal.pending_cancellations() is 'Takes the attempts that the executor is to abort.';
+
+create function atelier_internal.expire_ring(p_table text, p_time_column text, p_keep interval) returns integer
+    language plpgsql volatile set search_path = pg_catalog, pg_temp set lock_timeout = '100ms'
+as $$
+declare
+    v_partition text;
+    v_old boolean;
+    v_emptied integer := 0;
+begin
+    for v_slot in 0 .. 31 loop
+        v_partition := p_table || '_' || to_char(v_slot, 'FM00');
+        execute format('select exists (select from atelier_internal.%1$I) and not exists (select from atelier_internal.%1$I where %2$I is null or %2$I > now() - $1)',
+                       v_partition, p_time_column) into v_old using p_keep;
+        if v_old then
+            begin
+                execute format('truncate atelier_internal.%I', v_partition);
+                v_emptied := v_emptied + 1;
+            exception when lock_not_available then
+                -- A dump or a report reads the partition: the next round empties it.
+                null;
+            end;
+        end if;
+    end loop;
+    return v_emptied;
+end
+$$;
+comment on function atelier_internal.expire_ring(text, text, interval) is
+    'Empties the partitions of a ring that hold nothing younger than p_keep. A partition that somebody reads is left for the next round.';
+
+create function atelier_internal.maintain() returns void
+    language plpgsql volatile set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform atelier_internal.expire_ring('history_completed', 'finished_at', atelier_internal.setting('job_ttl_completed')::interval);
+    perform atelier_internal.expire_ring('history_failed', 'finished_at', atelier_internal.setting('job_ttl_failed')::interval);
+    perform atelier_internal.expire_ring('attempts', 'finished_at', atelier_internal.setting('attempt_ttl')::interval);
+    perform atelier_internal.expire_ring('events', 'at', atelier_internal.setting('event_ttl')::interval);
+    update atelier_internal.lanes set paused_at = null, pause_reason = null, paused_until = null where paused_until <= now();
+    update atelier_internal.lanes set cooldown_until = null, cooldown_reason = null where cooldown_until <= now();
+end
+$$;
+comment on function atelier_internal.maintain() is 'Housekeeping of the engine''s own tables; the worker calls it once an hour.';

@@ -1,0 +1,118 @@
+create view atelier.jobs with (security_barrier) as
+select j.id as job_id, j.pipeline, s.name as step, j.state, j.reason, j.subject_id, j.client_id, l.provider, l.model, j.priority,
+       j.attempts, j.max_attempts, j.crashes, j.run_after, j.created_at, j.created_by,
+       j.instance <> atelier_internal.instance_id() as foreign_instance
+  from atelier_internal.jobs j
+  join atelier_internal.lanes l on l.id = j.lane_id
+  left join atelier_internal.steps s on s.pipeline = j.pipeline and s.position = j.step;
+comment on view atelier.jobs is 'Live jobs. For one of them, atelier.explain_job() says why it is not running.';
+
+create view atelier.job_history with (security_barrier) as
+select h.job_id, h.pipeline, 'completed' as state, null as error_class, null as error_message, h.subject_id, h.client_id,
+       h.attempts, h.crashes, h.created_at, h.finished_at
+  from atelier_internal.history_completed h
+union all
+select h.job_id, h.pipeline, h.state, h.error_class, h.error_message, h.subject_id, h.client_id, h.attempts, h.crashes,
+       h.created_at, h.finished_at
+  from atelier_internal.history_failed h;
+comment on view atelier.job_history is 'Finished jobs: completed ones for pg_atelier.job_ttl_completed, others for pg_atelier.job_ttl_failed.';
+
+create view atelier.attempts with (security_barrier) as
+select a.id as attempt_id, a.job_id, a.pipeline, a.step, a.number, l.provider, l.model, a.client_id, a.leased_at, a.sent,
+       a.outcome, a.error_class, a.error_message, a.usage, a.duration_ms, a.finished_at, a.epoch
+  from atelier_internal.attempts a
+  join atelier_internal.lanes l on l.id = a.lane_id;
+comment on view atelier.attempts is 'Every lease of a job and what became of it; outcome null: under way.';
+
+create view atelier.queue with (security_barrier) as
+select j.pipeline, l.provider, l.model, count(*) as jobs,
+       count(*) filter (where j.sequence is not null) as ready,
+       count(*) filter (where j.run_after is not null and j.reason <> 'dependency') as deferred,
+       count(*) filter (where j.reason = 'dependency') as blocked,
+       count(*) filter (where j.state in ('leased', 'draining')) as under_way,
+       count(*) filter (where j.state = 'held') as held,
+       min(j.created_at) filter (where j.sequence is not null) as oldest_ready
+  from atelier_internal.jobs j
+  join atelier_internal.lanes l on l.id = j.lane_id
+ group by j.pipeline, l.provider, l.model;
+comment on view atelier.queue is 'Live jobs by pipeline and lane. Counts them, so it costs a scan of the live jobs.';
+
+create view atelier.lanes with (security_barrier) as
+select l.provider, l.model, l.key, l.max_in_flight, coalesce(f.in_flight, 0) as in_flight,
+       case when l.paused_at is not null and (l.paused_until is null or l.paused_until > now()) then 'paused'
+            when l.cooldown_until > now() then 'cooling down'
+            else 'open' end as state,
+       l.pause_reason, l.paused_at, l.paused_until, l.cooldown_reason, l.cooldown_until, l.id as lane_id
+  from atelier_internal.lanes l
+  left join atelier_internal.lane_in_flight() f on f.lane_id = l.id;
+comment on view atelier.lanes is 'What is limited together, and how full it is. in_flight comes from the worker''s counters.';
+
+create view atelier.workers with (security_barrier) as
+select d.datname as database, w.state, w.worker_pid, w.executor_pid, w.epoch, w.started_at, w.turns, w.last_turn_at,
+       w.in_flight, w.leased, w.settled, w.swept, w.build_matches, w.last_error
+  from atelier_internal.workers_state() w
+  left join pg_database d on d.oid = w.database;
+comment on view atelier.workers is
+    'Workers of all databases of this cluster, from counters in shared memory. swept: queue entries that only the sweep found.';
+
+create view atelier.alerts with (security_barrier) as
+select a.kind, a.message, a.hint, a.count, a.first_at, a.last_at, a.resolved_at from atelier_internal.alerts a;
+comment on view atelier.alerts is 'Conditions that a DBA should know of; resolved_at null: still open.';
+
+create view atelier.usage_ledger with (security_barrier) as
+select l.id, l.at, l.client_id, l.job_id, l.attempt_id, l.provider, l.model, l.unit, l.quantity, l.cost, l.currency
+  from atelier_internal.ledger l;
+comment on view atelier.usage_ledger is 'What each answered attempt used. cost null: unknown, which is not 0.';
+
+do $$
+declare
+    v_column record;
+begin
+    -- A view's column means what the table's column of that name means.
+    for v_column in
+        select v.relname as view, a.attname as name, min(coalesce(d.description, '')) as description
+          from pg_class v
+          join pg_attribute a on a.attrelid = v.oid and a.attnum > 0
+          left join pg_class t on t.relnamespace = 'atelier_internal'::regnamespace and t.relkind in ('r', 'p')
+                              and t.relname = case v.relname when 'job_history' then 'history_failed' when 'usage_ledger' then 'ledger'
+                                                             when 'queue' then 'jobs' else v.relname end
+          left join pg_attribute s on s.attrelid = t.oid and s.attname = a.attname
+          left join pg_description d on d.objoid = s.attrelid and d.objsubid = s.attnum and d.classoid = 'pg_class'::regclass
+         where v.relnamespace = 'atelier'::regnamespace and v.relkind = 'v'
+         group by v.relname, a.attname
+    loop
+        if v_column.description <> '' then
+            execute format('comment on column atelier.%I.%I is %L', v_column.view, v_column.name, v_column.description);
+        end if;
+    end loop;
+end
+$$;
+comment on column atelier.jobs.job_id is 'The job.';
+comment on column atelier.jobs.foreign_instance is 'It was enqueued in another database, of which this one is a copy; it does not run here.';
+comment on column atelier.attempts.attempt_id is 'The attempt.';
+comment on column atelier.attempts.provider is 'Who did it.';
+comment on column atelier.attempts.model is 'Model; empty where there is none.';
+comment on column atelier.queue.jobs is 'All live jobs.';
+comment on column atelier.queue.ready is 'Can be leased.';
+comment on column atelier.queue.deferred is 'Wait for a time.';
+comment on column atelier.queue.blocked is 'Wait for other jobs.';
+comment on column atelier.queue.under_way is 'Are leased.';
+comment on column atelier.queue.held is 'Wait for a decision.';
+comment on column atelier.queue.oldest_ready is 'When the oldest ready one was created.';
+comment on column atelier.lanes.in_flight is 'Orders under way now.';
+comment on column atelier.lanes.state is 'open, paused or cooling down.';
+comment on column atelier.lanes.lane_id is 'Number of the lane.';
+comment on column atelier.workers.database is 'Database it serves.';
+comment on column atelier.workers.state is 'Where the launcher''s state machine stands for it; running: at work.';
+comment on column atelier.workers.worker_pid is 'Process id of the worker.';
+comment on column atelier.workers.executor_pid is 'Process id of its executor.';
+comment on column atelier.workers.epoch is 'Identity of this incarnation.';
+comment on column atelier.workers.started_at is 'When the incarnation began.';
+comment on column atelier.workers.turns is 'Transactions of work it ran.';
+comment on column atelier.workers.last_turn_at is 'When it last ran one.';
+comment on column atelier.workers.in_flight is 'Orders under way.';
+comment on column atelier.workers.leased is 'Jobs leased since it began.';
+comment on column atelier.workers.settled is 'Answers settled since it began.';
+comment on column atelier.workers.swept is 'Queue entries that only the sweep found.';
+comment on column atelier.workers.build_matches is 'Whether library and executor are of one build; if not, PostgreSQL must be restarted.';
+comment on column atelier.workers.last_error is 'Last error of a turn.';

@@ -1,0 +1,155 @@
+-- Generation settings: what is legal, what is filled in, and the prompt made of them.
+
+create function atelier.validate_flow_settings(settings jsonb, partial boolean default false) returns void
+language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_variable
+declare
+    v_problem text[];
+    v_unknown record;
+begin
+    perform atelier_internal.require('settings', settings is not null);
+    perform atelier_internal.require('partial', partial is not null);
+    v_problem := atelier_internal.flow_settings_problem(settings, partial);
+    if v_problem is not null then
+        perform atelier_internal.refuse_shape('setting', v_problem, settings);
+    end if;
+    if settings ->> 'promptMode' = 'replace' and coalesce(btrim(settings ->> 'promptText'), '') = '' then
+        raise exception 'setting "promptText" is not valid'
+            using errcode = 'invalid_parameter_value', detail = 'It is missing, and promptMode is "replace".',
+                  hint = 'Give the whole prompt in promptText, or leave promptMode out.';
+    end if;
+    if atelier_internal.setting('settings_strict') = 'on' then
+        select known.field, settings ->> known.field as value, string_agg(known.value, ', ' order by known.value) as allowed
+          into v_unknown
+          from atelier_internal.settings_vocabulary known
+         where settings ->> known.field is not null
+         group by known.field
+        having not bool_or(known.value = settings ->> known.field)
+         order by known.field
+         limit 1;
+        if found then
+            raise exception 'setting "%" has an unknown value', v_unknown.field
+                using errcode = 'invalid_parameter_value', detail = format('Its value is %s.', to_json(v_unknown.value)),
+                      hint = format('Allowed are: %s.', v_unknown.allowed);
+        end if;
+    end if;
+end
+$$;
+comment on function atelier.validate_flow_settings(jsonb, boolean) is
+    'Raises 22023 when generation settings are not valid: the message names the field, the detail its value, the hint what is allowed. With partial, required fields may be missing. Values that are words must be in the vocabulary while pg_atelier.settings_strict is on. Unknown keys are allowed.';
+
+create function atelier_internal.scene_image_id(p_client_id uuid, p_url text) returns uuid
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_directory text := 'file://' || atelier_internal.percent_encode(atelier.store_path('file')) || '/';
+    v_id uuid;
+begin
+    if p_url ~* '^atelier://images/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then
+        return substr(p_url, char_length('atelier://images/') + 1)::uuid;
+    elsif starts_with(p_url, v_directory) then
+        select i.id into v_id from atelier.images i
+         where i.client_id = p_client_id and i.store = 'file' and i.s3_bucket = ''
+           and i.s3_key = atelier_internal.percent_decode(substr(p_url, char_length(v_directory) + 1));
+        if found then
+            return v_id;
+        end if;
+    end if;
+    raise exception 'setting "sceneImageUrl" is not valid'
+        using errcode = 'invalid_parameter_value',
+              detail = format('Its value is %s.', to_json(left(p_url, 200))),
+              hint = 'Give atelier://images/<id> of an image of the same client, or use the parameter scene_image_id. A new photo gets its id from atelier.register_image().';
+end
+$$;
+comment on function atelier_internal.scene_image_id(uuid, text) is 'The image that a sceneImageUrl means; 22023 when it means none.';
+
+create function atelier_internal.complete_settings(p_client_id uuid, p_settings jsonb, p_defaults jsonb, p_scene_image_id uuid, p_partial boolean)
+returns jsonb
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_settings jsonb := p_settings;
+    v_scene_image_id uuid;
+begin
+    if jsonb_typeof(p_settings) = 'object' then
+        v_settings := case when p_partial then '{}' else '{"settings_version": 1}' end::jsonb
+            || case when jsonb_typeof(p_defaults) = 'object' then p_defaults else '{}' end
+            || p_settings
+            || case when p_scene_image_id is null then '{}'
+                    else jsonb_build_object('sceneImageUrl', 'atelier://images/' || p_scene_image_id) end;
+    end if;
+    perform atelier.validate_flow_settings(v_settings, p_partial);
+    if v_settings ->> 'sceneImageUrl' is not null then
+        v_scene_image_id := atelier_internal.scene_image_id(p_client_id, v_settings ->> 'sceneImageUrl');
+        perform atelier_internal.require_image(p_client_id, v_scene_image_id, 'scene image');
+        v_settings := v_settings || jsonb_build_object('sceneImageUrl', 'atelier://images/' || v_scene_image_id);
+    end if;
+    return v_settings;
+end
+$$;
+comment on function atelier_internal.complete_settings(uuid, jsonb, jsonb, uuid, boolean) is
+    'Settings as an asset stores them: defaults under, the scene image over what was given, validated, sceneImageUrl in its stable form.';
+
+create function atelier_internal.phrase(p_word text) returns text
+language sql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+    select replace(nullif(nullif(btrim(p_word), ''), 'unspecified'), '_', ' ')
+$$;
+comment on function atelier_internal.phrase(text) is 'A word of the settings for a sentence; NULL when it says nothing.';
+
+create function atelier_internal.phrase_list(p_words jsonb) returns text
+language sql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+    select string_agg(word.value, ', ' order by word.place)
+      from jsonb_array_elements_text(case when jsonb_typeof(p_words) = 'array' then p_words else '[]' end) with ordinality as word (value, place)
+$$;
+comment on function atelier_internal.phrase_list(jsonb) is 'A list of texts for a sentence; NULL when it is empty.';
+
+create function atelier.build_prompt(settings jsonb, product_id uuid default null) returns text
+language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_variable
+declare
+    v_product atelier.products;
+    v_opening text := nullif(btrim(settings ->> 'promptText'), '');
+begin
+    perform atelier.validate_flow_settings(settings, true);
+    if product_id is not null then
+        select p.* into v_product from atelier.products p where p.id = product_id;
+        if not found then
+            raise exception 'product not found'
+                using errcode = 'no_data_found', detail = format('There is no product %s.', product_id),
+                      hint = 'Leave product_id out to preview the prompt without a product.';
+        end if;
+    end if;
+    if v_opening is not null and settings ->> 'promptMode' = 'replace' then
+        return v_opening;
+    end if;
+    return concat_ws(' ',
+        coalesce(v_opening, format('Beautiful %sscene featuring the product.', atelier_internal.phrase(settings ->> 'style') || ' ')),
+        'The product is ' || v_product.name || ' (' || v_product.category || ').',
+        'It is made of ' || atelier_internal.phrase_list(v_product.metadata -> 'materials') || '.',
+        'Room: ' || atelier_internal.phrase(settings ->> 'roomType') || '.',
+        'Style: ' || atelier_internal.phrase(settings ->> 'style') || '.',
+        'Lighting: ' || atelier_internal.phrase(settings ->> 'lighting') || '.',
+        'Colour scheme: ' || atelier_internal.phrase(settings ->> 'colorScheme') || '.',
+        case when settings -> 'matchProductColors' = 'true'
+             then 'Match the colours of the product' || coalesce(': ' || atelier_internal.phrase_list(v_product.metadata -> 'colors'), '') || '.' end,
+        'Camera angle: ' || atelier_internal.phrase(settings ->> 'cameraAngle') || '.',
+        'Aspect ratio: ' || atelier_internal.phrase(settings ->> 'aspectRatio') || '.',
+        'Surroundings: ' || rtrim(nullif(btrim(settings ->> 'surroundings'), ''), '.') || '.',
+        'Props: ' || atelier_internal.phrase_list(settings -> 'props') || '.',
+        'Variety: ' || (settings ->> 'varietyLevel') || ' of 10.',
+        case when settings ->> 'sceneImageUrl' is not null then 'Use the second image as the scene.' end,
+        'Keep the product exactly as it is in the photo.');
+end
+$$;
+comment on function atelier.build_prompt(jsonb, uuid) is
+    'The prompt that a request with these settings sends, for preview too. promptText replaces the opening sentence; with promptMode "replace" it is the whole prompt. Settings may be partial (22023 otherwise as validate_flow_settings); P0002 for an unknown product.';

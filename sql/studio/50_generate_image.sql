@@ -1,0 +1,149 @@
+-- Pipeline generate_image: one picture of a product, made by a provider.
+
+insert into atelier_internal.pipelines (name, description, on_failure, built_in) values
+    ('generate_image', 'Makes the picture of a generated asset.', 'atelier_internal.fail_generate_image', true),
+    ('inspect_image', 'Measures and hashes an object that was registered as an image.', 'atelier_internal.fail_inspect_image', true),
+    ('delete_object', 'Removes a stored object that no image refers to.', null, true)
+on conflict (name) do update set description = excluded.description, on_failure = excluded.on_failure, built_in = true;
+
+insert into atelier_internal.steps (pipeline, position, name, action, prepare, settle, built_in) values
+    ('generate_image', 1, 'generate', 'ai.image', 'atelier_internal.prepare_generate_image', 'atelier_internal.settle_generate_image', true),
+    ('inspect_image', 1, 'inspect', 'storage.head', 'atelier_internal.prepare_inspect_image', 'atelier_internal.settle_inspect_image', true),
+    ('delete_object', 1, 'delete', 'storage.delete', 'atelier_internal.prepare_delete_object', null, true)
+on conflict (pipeline, position) do update
+    set name = excluded.name, action = excluded.action, prepare = excluded.prepare, settle = excluded.settle, built_in = true;
+
+insert into atelier_internal.asset_pipelines (asset_type, pipeline, built_in) values ('image', 'generate_image', true)
+on conflict on constraint asset_pipelines_pkey do update set pipeline = excluded.pipeline, built_in = true;
+
+insert into atelier_internal.pipeline_models (pipeline, provider, model, built_in) values ('generate_image', 'offline', 'compose', true)
+on conflict on constraint pipeline_models_pkey do update set model = excluded.model, built_in = true;
+
+-- The worker calls the functions of a pipeline with any number of rows, when the tables may have grown a thousandfold since they
+-- were last analyzed. So rows are looked up one by one, by id alone: a condition on the status would invite the planner to read
+-- all assets of that status instead.
+
+create function atelier_internal.prepare_generate_image(p_leases atelier_internal.lease[])
+returns table (job_id uuid, request jsonb, error_class text, error_message text)
+language plpgsql
+set search_path = pg_catalog, pg_temp
+set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off
+as $$
+begin
+    return query
+    with found as materialized (
+        select l.job_id, l.client_id, l.input, l.image_id, a.id as asset_id, a.status, a.deleted_at
+          from unnest(p_leases) as l
+          left join lateral (
+                select g.id, g.status, g.deleted_at from atelier.generated_assets g
+                 where g.id = l.subject_id and g.job_id = l.job_id
+                   for no key update) as a on true
+    ), started as (
+        update atelier.generated_assets a set status = 'generating'
+         where a.id = any (array(select f.asset_id from found f where f.status = 'pending' and f.deleted_at is null))
+    )
+    select f.job_id,
+           case when refusal.class is null then jsonb_build_object(
+               'prompt', f.input -> 'prompt',
+               'settings', f.input -> 'settings',
+               'inputs', jsonb_build_array(jsonb_build_object('role', 'product', 'store', photo.store, 'key', photo.s3_key, 'sha256', photo.sha256))
+                   || case when scene.id is null then '[]'
+                           else jsonb_build_array(jsonb_build_object('role', 'scene', 'store', scene.store, 'key', scene.s3_key, 'sha256', scene.sha256)) end,
+               'output', jsonb_build_object('store', 'file', 'key_prefix', format('clients/%s/generated/%s', f.client_id, f.image_id))) end,
+           refusal.class,
+           refusal.message
+      from found f
+      left join atelier.images photo on photo.id = (f.input ->> 'productImageId')::uuid
+      left join atelier.images scene on scene.id = (f.input ->> 'sceneImageId')::uuid
+     cross join lateral (
+        select case when f.asset_id is null or f.deleted_at is not null or f.status not in ('pending', 'generating') then 'cancelled'
+                    when photo.status is distinct from 'ready' then 'invalid_request'
+                    when f.input ->> 'sceneImageId' is not null and scene.status is distinct from 'ready' then 'invalid_request' end,
+               case when f.asset_id is null then 'the asset was removed'
+                    when f.deleted_at is not null then 'the asset was deleted'
+                    when f.status not in ('pending', 'generating') then format('the asset is %s', f.status)
+                    when photo.id is null then 'the product photo was removed'
+                    when photo.status <> 'ready' then 'the product photo is not ready: ' || coalesce(photo.error_message, 'it is being inspected')
+                    when f.input ->> 'sceneImageId' is not null and scene.id is null then 'the scene image was removed'
+                    when scene.status <> 'ready' then 'the scene image is not ready: ' || coalesce(scene.error_message, 'it is being inspected') end
+     ) as refusal (class, message);
+end
+$$;
+comment on function atelier_internal.prepare_generate_image(atelier_internal.lease[]) is
+    'Sets the assets to generating and builds the orders; an asset that is gone or a photo that is not usable fails its job unsent.';
+
+create function atelier_internal.settle_generate_image(p_settlements atelier_internal.settlement[]) returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off
+as $$
+declare
+    v_completed uuid[];
+begin
+    with found as materialized (
+        -- The lock holds off a deletion until the image has its asset.
+        select s.*, a.status, a.deleted_at
+          from unnest(p_settlements) as s
+         cross join lateral (
+                select g.status, g.deleted_at from atelier.generated_assets g
+                 where g.id = s.subject_id and g.job_id = s.job_id
+                   for no key update) as a
+    ), wanted as materialized (
+        select f.* from found f where f.status = 'generating' and f.deleted_at is null
+    ), stored as (
+        insert into atelier.images
+            (id, client_id, store, s3_key, status, width, height, file_size, mime_type, sha256, metadata, job_id)
+        select w.image_id, w.client_id, w.result #>> '{object,store}', w.result #>> '{object,key}', 'ready',
+               (w.result ->> 'width')::integer, (w.result ->> 'height')::integer, (w.result ->> 'size')::bigint,
+               w.result ->> 'mime', w.result ->> 'sha256',
+               coalesce(w.result -> 'metadata', '{}')
+                   || jsonb_build_object('source', 'generated', 'provider', w.provider, 'model', w.model, 'prompt', w.input -> 'prompt'),
+               w.job_id
+          from wanted w
+    ), completed as (
+        update atelier.generated_assets a
+           set status = 'completed', image_id = w.image_id, progress = 100
+          from wanted w
+         where a.id = w.subject_id
+        returning a.job_id
+    )
+    select coalesce(array_agg(c.job_id), '{}') into v_completed from completed c;
+
+    -- Nobody wants the other pictures any more.
+    perform atelier_internal.enqueue_jobs('delete_object', array_agg(
+                row(s.image_id, s.client_id, s.result #>> '{object,store}', null,
+                    jsonb_build_object('store', s.result #> '{object,store}', 'bucket', '', 'key', s.result #> '{object,key}'),
+                    '{}')::atelier_internal.job_request))
+       from unnest(p_settlements) as s
+      where s.job_id <> all (v_completed)
+     having count(*) > 0;
+end
+$$;
+comment on function atelier_internal.settle_generate_image(atelier_internal.settlement[]) is
+    'Records the pictures and completes their assets; pictures of assets that are gone are deleted from the store.';
+
+create function atelier_internal.fail_generate_image(p_failures atelier_internal.failure[]) returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off
+as $$
+begin
+    with found as materialized (
+        select f.subject_id, f.state, f.error_class, f.error_message, a.status
+          from unnest(p_failures) as f
+         cross join lateral (
+                select g.status from atelier.generated_assets g
+                 where g.id = f.subject_id and g.job_id = f.job_id
+                   for no key update) as a
+    )
+    update atelier.generated_assets a
+       set status = 'error',
+           error_message = case f.state
+               when 'cancelled' then 'cancelled' || coalesce(': ' || nullif(f.error_message, 'cancelled'), '')
+               when 'quarantined' then 'given up after repeated crashes' || coalesce(': ' || f.error_message, '')
+               else coalesce(f.error_message, f.error_class, 'the picture could not be made') end
+      from found f
+     where a.id = f.subject_id and f.status in ('pending', 'generating');
+end
+$$;
+comment on function atelier_internal.fail_generate_image(atelier_internal.failure[]) is 'Puts the assets of failed and cancelled jobs to error, with the reason.';

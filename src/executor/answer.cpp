@@ -1,0 +1,40 @@
+#include "executor/answer.hpp"
+
+#include "core/text.hpp"
+
+namespace atelier::executor {
+namespace {
+
+using core::Json;
+
+constexpr std::size_t max_answer_bytes = 1'000'000;
+constexpr std::size_t max_message_bytes = 1000;
+
+Json answer(const AnswerHead& head, const char* outcome, bool sent) {
+    return Json{{"lease", head.lease}, {"outcome", outcome}, {"sent", sent}, {"duration_ms", head.duration.count()}};
+}
+
+}  // namespace
+
+std::string completed_answer(const AnswerHead& head, Json result, Json usage) {
+    Json completed = answer(head, "completed", head.sent);
+    completed["result"] = std::move(result);
+    if (!usage.is_null()) completed["usage"] = std::move(usage);
+    std::string text = core::write_json(completed);
+    if (text.size() <= max_answer_bytes) return text;
+    return failed_answer(head, {core::ErrorClass::invalid_output,
+                                "the result is longer than " + std::to_string(max_answer_bytes) + " bytes"});
+}
+
+std::string failed_answer(const AnswerHead& head, const core::Error& error) {
+    Json failed = answer(head, "failed", head.sent);
+    failed["error"] = {{"class", core::to_string(error.cls)},
+                       {"message", core::to_storable_text(error.message, max_message_bytes)}};
+    return core::write_json(failed);
+}
+
+std::string not_sent_answer(const AnswerHead& head) {
+    return core::write_json(answer(head, "not_sent", false));
+}
+
+}  // namespace atelier::executor

@@ -1,0 +1,51 @@
+#include "executor/hello.hpp"
+
+#include "core/json.hpp"
+
+namespace atelier::executor {
+namespace {
+
+using core::Error;
+using core::ErrorClass;
+using core::Json;
+using core::Result;
+
+Error bad_member(const char* name) {
+    return {ErrorClass::invalid_request, std::string("hello: \"") + name + "\" is missing or out of range"};
+}
+
+bool is_absolute(const std::string* path) {
+    return path && path->starts_with('/');
+}
+
+Result<unsigned> number(const Json& hello, const char* name, unsigned lowest, unsigned highest) {
+    const Json* member = core::find_member(hello, name, Json::value_t::number_unsigned);
+    if (!member) return bad_member(name);
+    const auto value = member->get<std::uint64_t>();
+    if (value < lowest || value > highest) return bad_member(name);
+    return static_cast<unsigned>(value);
+}
+
+}  // namespace
+
+Result<Settings> parse_hello(std::string_view payload) {
+    auto hello = core::parse_json(payload, {}, ErrorClass::invalid_request);
+    if (!hello) return hello.error();
+    const std::string* build = core::find_string(*hello, "build");
+    if (!build || build->empty()) return bad_member("build");
+    const std::string* store_directory = core::find_string(*hello, "store_directory");
+    if (!is_absolute(store_directory)) return bad_member("store_directory");
+    const std::string* media_program = core::find_string(*hello, "media_program");
+    if (!is_absolute(media_program)) return bad_member("media_program");
+    const auto media_children = number(*hello, "media_children", 1, 64);
+    if (!media_children) return media_children.error();
+    const auto shutdown_wait = number(*hello, "shutdown_wait_ms", 0, 3'600'000);
+    if (!shutdown_wait) return shutdown_wait.error();
+    return Settings{*build, *store_directory, *media_program, *media_children, core::Milliseconds{*shutdown_wait}};
+}
+
+std::string write_hello(std::string_view build, long pid) {
+    return core::write_json(Json{{"build", build}, {"pid", pid}});
+}
+
+}  // namespace atelier::executor

@@ -1,0 +1,57 @@
+#pragma once
+// An order as it stands on the wire, and what of it the executor can do. Parsing only, no I/O.
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "core/clock.hpp"
+#include "core/json.hpp"
+#include "core/result.hpp"
+
+namespace atelier::executor {
+
+// What a picture may be at most.
+struct PictureLimits {
+    std::uint64_t max_bytes = 41'943'040;
+    std::uint64_t max_pixels = 50'000'000;
+};
+
+struct InputPicture {
+    std::string role;  // "product", "scene"
+    std::string key;
+    std::string sha256;  // as registered, 64 lower-case hex digits
+};
+
+// `ai.image` of the provider `offline`: the media child composes.
+struct ComposeRequest {
+    std::string prompt;
+    core::Json settings;               // an object
+    std::vector<InputPicture> inputs;  // 1 to 8
+    std::string key_prefix;            // of the object to make; the extension is appended
+};
+
+// `storage.head`: what is this object?
+struct InspectRequest {
+    std::string key;
+    PictureLimits limits;
+};
+
+// `storage.delete`
+struct DeleteRequest {
+    std::vector<std::string> keys;  // 1 to 1000, together at most 256 KiB
+};
+
+using Request = std::variant<ComposeRequest, InspectRequest, DeleteRequest>;
+
+struct Order {
+    core::Json lease;               // echoed; {"attempt":n} when the order has none that can be
+    core::Milliseconds timeout;     // from the intake, 1 ms to 1 day
+    core::Result<Request> request;  // or why it cannot be done: class invalid_request
+};
+
+Order parse_order(std::uint64_t attempt, std::string_view payload);
+
+}  // namespace atelier::executor

@@ -1,0 +1,133 @@
+#include "postgres/database_commands.hpp"
+
+#include "postgres/compat.hpp"
+#include "postgres/prelude.hpp"
+#include "postgres/shared_memory.hpp"
+#include "postgres/wake.hpp"
+
+namespace atelier::postgres {
+
+namespace {
+
+ProcessUtility_hook_type previous_hook = nullptr;
+
+// Held by this backend, as positions in the table of slots.
+bool held[max_databases];
+bool holds_any = false;
+
+constexpr long wait_step_ms = 5;
+constexpr int cancel_after_ms = 1000;
+constexpr int give_up_after_ms = 5000;
+
+// The database that a statement needs for itself; InvalidOid when there is none, when it does not exist, or when the
+// user may not do it anyway (the command will say so, and nobody can stop a foreign database's work by trying).
+Oid needed_database(Node* statement) {
+    const char* name = nullptr;
+    bool as_template = false;
+    if (IsA(statement, DropdbStmt)) {
+        name = castNode(DropdbStmt, statement)->dbname;
+    } else if (IsA(statement, RenameStmt) && castNode(RenameStmt, statement)->renameType == OBJECT_DATABASE) {
+        name = castNode(RenameStmt, statement)->subname;
+    } else if (IsA(statement, AlterDatabaseStmt)) {
+        ListCell* cell;
+        foreach (cell, castNode(AlterDatabaseStmt, statement)->options) {
+            if (std::strcmp(lfirst_node(DefElem, cell)->defname, "tablespace") == 0) {
+                name = castNode(AlterDatabaseStmt, statement)->dbname;
+            }
+        }
+    } else if (IsA(statement, CreatedbStmt)) {
+        as_template = true;
+        name = "template1";
+        ListCell* cell;
+        foreach (cell, castNode(CreatedbStmt, statement)->options) {
+            DefElem* option = lfirst_node(DefElem, cell);
+            if (std::strcmp(option->defname, "template") == 0 && option->arg != nullptr) name = defGetString(option);
+        }
+    }
+    if (name == nullptr) return InvalidOid;
+    const Oid database = get_database_oid(name, true);
+    if (!OidIsValid(database)) return InvalidOid;
+    if (compat::owns_database(database, GetUserId())) return database;
+    return as_template && have_createdb_privilege() ? database : InvalidOid;
+}
+
+bool drops_an_extension(Node* statement) {
+    return IsA(statement, DropStmt) && castNode(DropStmt, statement)->removeType == OBJECT_EXTENSION;
+}
+
+// Pid of the worker that still has to leave; 0 when the launcher has only registered it; nullopt-like -1 when gone.
+pid_t remaining_worker(DatabaseSlot& slot) noexcept {
+    SpinGuard guard(slot.lock);
+    return slot.phase == WorkerPhase::stopped ? -1 : slot.worker_pid;
+}
+
+// Returns when the worker is gone, or after a time in which the command itself says what is in its way.
+void stop_worker(DatabaseSlot& slot) {
+    const TimestampTz start = GetCurrentTimestamp();
+    pid_t told = 0;
+    bool cancelled = false;
+    for (;;) {
+        const pid_t pid = remaining_worker(slot);
+        if (pid < 0) return;
+        if (pid > 0 && pid != told) {
+            kill(pid, SIGTERM);
+            told = pid;
+        }
+        if (pid > 0 && !cancelled && TimestampDifferenceExceeds(start, GetCurrentTimestamp(), cancel_after_ms)) {
+            kill(pid, SIGINT);  // it is inside a statement, perhaps waiting for a lock of ours
+            cancelled = true;
+        }
+        if (TimestampDifferenceExceeds(start, GetCurrentTimestamp(), give_up_after_ms)) return;
+        (void)WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, wait_step_ms,
+                        compat::wait_event("AtelierWorkerStop"));
+        ResetLatch(MyLatch);
+        CHECK_FOR_INTERRUPTS();
+    }
+}
+
+void hold(Oid database) {
+    DatabaseSlot* slot = reserve_slot(database);
+    if (slot == nullptr) return;
+    const auto position = slot - shared_state()->slots;
+    if (!held[position]) {
+        watch_transaction_end();
+        SpinGuard guard(slot->lock);
+        slot->holds++;
+        held[position] = holds_any = true;
+    }
+    stop_worker(*slot);
+}
+
+void on_utility(PlannedStmt* planned, const char* query, bool read_only_tree, ProcessUtilityContext context,
+                ParamListInfo params, QueryEnvironment* environment, DestReceiver* destination,
+                QueryCompletion* completion) {
+    if (IsTransactionState()) {
+        const Oid database = needed_database(planned->utilityStmt);
+        if (OidIsValid(database)) hold(database);
+        if (drops_an_extension(planned->utilityStmt)) recheck_extension_at_commit();
+    }
+    const ProcessUtility_hook_type next = previous_hook != nullptr ? previous_hook : standard_ProcessUtility;
+    next(planned, query, read_only_tree, context, params, environment, destination, completion);
+}
+
+}  // namespace
+
+void install_database_commands_hook() {
+    previous_hook = ProcessUtility_hook;
+    ProcessUtility_hook = on_utility;
+}
+
+void release_held_databases() noexcept {
+    if (!holds_any) return;
+    holds_any = false;
+    for (int i = 0; i < max_databases; ++i) {
+        if (!held[i]) continue;
+        held[i] = false;
+        DatabaseSlot& slot = shared_state()->slots[i];
+        SpinGuard guard(slot.lock);
+        if (slot.holds > 0) slot.holds--;
+    }
+    wake_launcher();
+}
+
+}  // namespace atelier::postgres

@@ -1,0 +1,50 @@
+#pragma once
+// The engine's SQL functions (schema atelier_internal) as C++ functions. Each runs inside an open Transaction and throws
+// PgError. What they mean is said in the COMMENTs of sql/engine.
+
+#include "postgres/in_flight.hpp"
+#include "postgres/notes.hpp"
+#include "postgres/prelude.hpp"
+#include "postgres/queue_keys.hpp"
+
+namespace atelier::postgres::engine {
+
+struct LeasedRow {
+    LaneNote entry;
+    std::int64_t attempt = 0;       // 0: the entry was consumed without an attempt
+    std::int32_t timeout_ms = 0;
+    std::optional<std::string> order;  // nullopt: nothing to send
+};
+
+struct LeaseRequest {
+    std::int64_t epoch;
+    std::int32_t capacity;
+    QueueKeys::Arrays keys;
+    std::vector<std::int32_t> busy_lanes;
+    std::vector<std::int32_t> in_flight;
+};
+
+// nullopt: go on; otherwise why the engine pauses.
+std::optional<std::string> begin_incarnation(std::int64_t epoch);
+
+// `answers` is the text of a JSON array.
+void settle(std::int64_t epoch, const std::string& answers);
+void settle_rejected(std::int64_t epoch, std::int64_t attempt, const std::string& sqlstate, const std::string& message);
+
+std::int32_t promote(std::int32_t limit);
+std::int32_t resolve_dependencies();
+std::vector<LeasedRow> lease(const LeaseRequest& request);
+std::vector<LaneNote> sweep();
+// Microseconds as in timestamptz; Notes::never when nothing is due.
+std::int64_t next_due();
+std::vector<std::int64_t> pending_cancellations();
+
+// `attempts` nullopt: all of the epoch.
+std::int32_t release(std::int64_t epoch, const std::optional<std::vector<std::int64_t>>& attempts,
+                     const std::string& error_class, bool count_crash, const std::string& message);
+
+void maintain();
+void raise_alert(const std::string& kind, const std::string& message, const std::string& hint);
+void notify_listeners();
+
+}  // namespace atelier::postgres::engine

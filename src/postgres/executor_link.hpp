@@ -1,0 +1,125 @@
+#pragma once
+// The worker's connection to its executor through all of the executor's lives: start, greeting, pings, death, restart.
+// Time comes in as an argument; what happened goes out as LinkEvents, and nothing here decides about jobs.
+//
+//   down -> greeting -> ready -> (draining) -> dying -> down
+//
+// No PostgreSQL here.
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/clock.hpp"
+#include "postgres/channel.hpp"
+#include "postgres/executor_process.hpp"
+
+namespace atelier::postgres {
+
+// How an executor is started, and the hello it is greeted with.
+struct ExecutorPlan {
+    std::string program;
+    std::string log_file;
+    std::string hello;  // JSON
+    std::string build;
+
+    bool operator==(const ExecutorPlan&) const = default;
+};
+
+struct ReceivedAnswer {
+    std::int64_t attempt;
+    std::string payload;
+};
+
+struct ExecutorDeath {
+    std::string how;                   // "signal 11", "exit 3", or what the worker saw
+    bool blameless;                    // no job is to blame
+    bool asked_for;                    // it was drained
+    std::vector<std::int64_t> unsent;  // orders that never left the worker
+};
+
+struct LinkEvents {
+    std::vector<ReceivedAnswer> answers;
+    std::vector<std::string> log_frames;  // payloads
+    std::optional<ExecutorDeath> death;
+    std::optional<std::string> start_failure;
+    std::optional<std::string> foreign_build;  // the build id that does not match ours
+    bool became_ready = false;
+};
+
+class ExecutorLink {
+  public:
+    explicit ExecutorLink(ExecutorPlan plan) : plan_(std::move(plan)) {}
+
+    // Does everything that is due: reads, writes, pings, starts, buries. `busy`: orders are in flight.
+    LinkEvents pump(core::Instant now, bool busy, bool may_read);
+
+    // Writes what was queued since.
+    void flush(core::Instant now);
+
+    // An executor that takes orders now.
+    bool ready() const noexcept { return state_ == State::ready; }
+    bool alive() const noexcept { return state_ != State::down; }
+    std::size_t queued_bytes() const noexcept { return channel_ ? channel_->queued_bytes() : 0; }
+
+    // False when the frame is too long for the wire or there is nobody to send it to.
+    [[nodiscard]] bool send(wire::FrameType type, std::int64_t attempt, std::string_view payload = {});
+
+    // A new plan drains the executor, so that the next one starts with it.
+    void change_plan(ExecutorPlan plan);
+    // Asks the executor to end what is running and to leave. Orders that wait here for the socket come back.
+    std::vector<std::int64_t> drain();
+    // No start after this.
+    void retire() noexcept { retired_ = true; }
+    // Ends the executor within about a second; blocks for that long at worst.
+    void kill_now() noexcept;
+
+    // For the one wait point: a descriptor (-1: none), whether to wait for room to write, and until when.
+    int fd() const noexcept;
+    bool wants_write() const noexcept { return channel_ && channel_->has_output(); }
+    core::Instant next_timer(bool busy) const noexcept;
+
+    pid_t engine() const noexcept { return state_ == State::down ? 0 : engine_; }
+    pid_t nanny() const noexcept { return process_ ? process_->nanny() : 0; }
+    std::optional<bool> build_matches() const noexcept { return build_matches_; }
+
+  private:
+    enum class State { down, greeting, ready, draining, dying };
+
+    void start(core::Instant now, LinkEvents& events);
+    void exchange(core::Instant now, bool busy, bool may_read, LinkEvents& events);
+    void handle(wire::Frame& frame, core::Instant now, LinkEvents& events);
+    void greet(const std::string& payload, core::Instant now, LinkEvents& events);
+    void check_silence(core::Instant now, bool busy);
+    void ask_to_leave();
+    void begin_dying(core::Instant now, std::string reason);
+    void bury(core::Instant now, LinkEvents& events);
+    void reap_old() noexcept;
+
+    ExecutorPlan plan_;
+    State state_ = State::down;
+    bool retired_ = false;
+    std::unique_ptr<ExecutorProcess> process_;
+    std::unique_ptr<Channel> channel_;
+    std::vector<std::unique_ptr<ExecutorProcess>> leaving_;  // dead or dying, not reaped yet
+    pid_t engine_ = 0;
+    std::optional<bool> build_matches_;
+
+    core::Instant retry_at_{};
+    core::Instant started_at_{};
+    core::Instant heard_at_{};
+    core::Instant pinged_at_{};
+    core::Instant dying_since_{};
+    core::Milliseconds backoff_{0};
+    int early_deaths_ = 0;
+    bool answered_ = false;      // this executor gave an answer: it works
+    bool killed_silent_ = false;
+    bool drained_ = false;
+    bool was_busy_ = false;
+    std::string death_reason_;
+    std::vector<std::int64_t> unsent_;
+};
+
+}  // namespace atelier::postgres

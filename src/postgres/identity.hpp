@@ -1,0 +1,21 @@
+#pragma once
+// Where this database stands and what makes it itself. Results are palloc'd in the current context; errors are ereports.
+
+#include "postgres/prelude.hpp"
+
+namespace atelier::postgres {
+
+// Absolute directory of the store "file": the setting, or pg_atelier/<database oid>/store below the data directory.
+char* store_directory_path();
+// The same for the spool of executors.
+char* spool_directory_path();
+// Absolute path of one of our programs.
+char* program_path(const char* program);
+
+// First 64 bits of sha256("<system identifier>/<database oid>").
+std::int64_t instance_id();
+
+// A positive number from a strong source.
+std::int64_t random_positive();
+
+}  // namespace atelier::postgres

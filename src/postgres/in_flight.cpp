@@ -1,0 +1,98 @@
+#include "postgres/in_flight.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace atelier::postgres {
+
+namespace {
+
+std::size_t skip_space(std::string_view text, std::size_t at) noexcept {
+    while (at < text.size() && (text[at] == ' ' || text[at] == '\n' || text[at] == '\t' || text[at] == '\r')) ++at;
+    return at;
+}
+
+// Length of the JSON object that `text` starts with; 0 when it does not end.
+std::size_t object_length(std::string_view text) noexcept {
+    int depth = 0;
+    bool in_string = false;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        const char c = text[i];
+        if (in_string) {
+            if (c == '\\') ++i;
+            if (c == '"') in_string = false;
+        } else if (c == '"') {
+            in_string = true;
+        } else if (c == '{') {
+            ++depth;
+        } else if (c == '}' && --depth == 0) {
+            return i + 1;
+        }
+    }
+    return 0;
+}
+
+}  // namespace
+
+std::string_view lease_of_order(std::string_view order) noexcept {
+    constexpr std::string_view key = "\"lease\"";
+    std::size_t at = skip_space(order, 0);
+    if (at >= order.size() || order[at] != '{') return {};
+    at = skip_space(order, at + 1);
+    if (order.substr(at, key.size()) != key) return {};
+    at = skip_space(order, at + key.size());
+    if (at >= order.size() || order[at] != ':') return {};
+    at = skip_space(order, at + 1);
+    if (at >= order.size() || order[at] != '{') return {};
+    return order.substr(at, object_length(order.substr(at)));
+}
+
+void InFlight::add(std::int64_t attempt, Order order) {
+    if (orders_.empty() || order.deadline < earliest_) earliest_ = order.deadline;
+    const std::int32_t lane = order.lane;
+    if (orders_.insert_or_assign(attempt, std::move(order)).second) ++lanes_[lane];
+}
+
+std::optional<Order> InFlight::take(std::int64_t attempt) {
+    const auto found = orders_.find(attempt);
+    if (found == orders_.end()) return std::nullopt;
+    std::optional<Order> order(std::move(found->second));
+    orders_.erase(found);
+    const auto lane = lanes_.find(order->lane);
+    if (lane != lanes_.end() && --lane->second == 0) lanes_.erase(lane);
+    return order;
+}
+
+const Order* InFlight::find(std::int64_t attempt) const {
+    const auto found = orders_.find(attempt);
+    return found == orders_.end() ? nullptr : &found->second;
+}
+
+std::vector<std::int64_t> InFlight::attempts() const {
+    std::vector<std::int64_t> all;
+    all.reserve(orders_.size());
+    for (const auto& entry : orders_) all.push_back(entry.first);
+    return all;
+}
+
+std::optional<core::Instant> InFlight::next_deadline() const noexcept {
+    if (orders_.empty()) return std::nullopt;
+    return earliest_;
+}
+
+std::vector<std::int64_t> InFlight::overdue(core::Instant now) {
+    std::vector<std::int64_t> late;
+    if (orders_.empty() || now < earliest_) return late;
+    core::Instant next = core::Instant::max();
+    for (const auto& [attempt, order] : orders_) {
+        if (order.deadline <= now) {
+            late.push_back(attempt);
+        } else {
+            next = std::min(next, order.deadline);
+        }
+    }
+    earliest_ = next;
+    return late;
+}
+
+}  // namespace atelier::postgres

@@ -1,0 +1,48 @@
+#pragma once
+// The orders that the executor has and that were not answered: attempt -> lane, deadline, lease. No PostgreSQL here.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "core/clock.hpp"
+
+namespace atelier::postgres {
+
+struct Order {
+    std::int32_t lane = 0;
+    core::Instant deadline;  // when the worker gives the answer itself
+    std::string lease;       // JSON object, echoed in the answer
+};
+
+// The JSON object that is the value of the key "lease", which an order has first: {"lease":{...}, ...}.
+// Empty when the text has another form.
+std::string_view lease_of_order(std::string_view order) noexcept;
+
+class InFlight {
+  public:
+    void add(std::int64_t attempt, Order order);
+    // Removes it; nullopt for an attempt that is not in flight.
+    std::optional<Order> take(std::int64_t attempt);
+    const Order* find(std::int64_t attempt) const;
+
+    std::size_t size() const noexcept { return orders_.size(); }
+    bool empty() const noexcept { return orders_.empty(); }
+    std::vector<std::int64_t> attempts() const;
+    // Lane -> orders in flight, lanes with none left out.
+    const std::unordered_map<std::int32_t, std::int32_t>& lanes() const noexcept { return lanes_; }
+
+    // Never later than the first deadline; nullopt when nothing is in flight.
+    std::optional<core::Instant> next_deadline() const noexcept;
+    std::vector<std::int64_t> overdue(core::Instant now);
+
+  private:
+    std::unordered_map<std::int64_t, Order> orders_;
+    std::unordered_map<std::int32_t, std::int32_t> lanes_;
+    core::Instant earliest_{};  // a lower bound, made exact when it passes
+};
+
+}  // namespace atelier::postgres

@@ -1,0 +1,288 @@
+#include "postgres/pump.hpp"
+
+#include "postgres/server_log.hpp"
+#include "postgres/settings.hpp"
+#include "postgres/transaction.hpp"
+
+namespace atelier::postgres {
+
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr seconds busy_sweep_every{10};
+constexpr std::chrono::hours maintain_every{1};
+constexpr seconds deadline_grace{30};  // the executor's own clock goes first
+constexpr std::size_t most_output_bytes = std::size_t{4} << 20;
+constexpr std::size_t most_answer_bytes = std::size_t{32} << 20;
+constexpr std::size_t most_batch_bytes = std::size_t{16} << 20;
+constexpr std::size_t most_alerts = 16;
+constexpr std::int64_t past_due_retry_us = 1'000'000;
+
+milliseconds poll_interval() { return milliseconds{settings::poll_interval_ms}; }
+
+}  // namespace
+
+bool Pump::Batch::empty() const noexcept {
+    return capacity == 0 && only_leases();
+}
+
+bool Pump::Batch::only_leases() const noexcept {
+    return answers == 0 && releases == 0 && !resolve && !promote && !sweep && !cancellations && !refresh_due && !recheck;
+}
+
+Pump::Pump(WorkerSlot& slot, ExecutorLink& link, std::int64_t epoch) : slot_(slot), link_(link), epoch_(epoch) {
+    report_.epoch = epoch;
+    report_.started_at = GetCurrentTimestamp();
+    publish();
+}
+
+void Pump::absorb(const Notes& notes) {
+    for (int i = 0; i < notes.count; ++i) keys_.lower(notes.entries[i]);
+    lease_wanted_ |= notes.count > 0 || notes.lanes;
+    sweep_wanted_ |= notes.sweep;
+    resolve_wanted_ |= notes.dependency;
+    cancellations_wanted_ |= notes.cancellation;
+    due_stale_ |= notes.lanes;
+    next_due_ = std::min(next_due_, notes.due);
+}
+
+core::Instant Pump::sweep_at() const {
+    return swept_at_ + (busy() ? std::chrono::duration_cast<milliseconds>(busy_sweep_every) : poll_interval());
+}
+
+std::int32_t Pump::capacity() const {
+    if (!leasing_ || keys_.empty() || !link_.ready() || link_.queued_bytes() >= most_output_bytes) return 0;
+    const auto free = settings::max_in_flight - static_cast<int>(in_flight_.size());
+    return std::max(0, std::min(settings::turn_limit, free));
+}
+
+std::size_t Pump::batch_of_answers() const {
+    const auto most = std::min(answers_.size(), static_cast<std::size_t>(settings::turn_limit));
+    std::size_t bytes = 0;
+    std::size_t count = 0;
+    while (count < most && (count == 0 || bytes + answers_[count].payload.size() <= most_batch_bytes)) {
+        bytes += answers_[count++].payload.size();
+    }
+    return count;
+}
+
+Pump::Batch Pump::plan(core::Instant now) const {
+    Batch batch;
+    batch.answers = batch_of_answers();
+    batch.releases = releases_.size();
+    batch.sweep = leasing_ && (sweep_wanted_ || now >= sweep_at());
+    batch.resolve = resolve_wanted_ || batch.sweep;
+    batch.cancellations = cancellations_wanted_ || batch.sweep;
+    batch.promote = leasing_ && next_due_ <= GetCurrentTimestamp();
+    batch.recheck = recheck_wanted_;
+    // What became due may be the end of a cooldown, of which no note tells.
+    if (lease_wanted_ || batch.promote) batch.capacity = capacity();
+    // A wake with new entries alone runs the lease and nothing else; what is due next is asked in the turn after it.
+    if (!batch.only_leases()) {
+        batch.refresh_due = true;
+    } else if (batch.capacity == 0) {
+        batch.refresh_due = due_stale_;
+    }
+    return batch;
+}
+
+core::Instant Pump::next_action(core::Instant now) const {
+    core::Instant at = std::min(maintain_at_, in_flight_.next_deadline().value_or(core::Instant::max()));
+    if (!begun_) return std::max(begin_at_, not_before_);
+    if (notify_wanted_ || !alerts_.empty() || !plan(now).empty()) return std::max(now, not_before_);
+    if (leasing_) at = std::min(at, sweep_at());
+    if (leasing_ && next_due_ != Notes::never) {
+        const std::int64_t wait = std::max<std::int64_t>(0, next_due_ - GetCurrentTimestamp());
+        // Due dates may lie years ahead; a poll comes first anyway.
+        at = std::min(at, now + std::min<std::chrono::microseconds>(std::chrono::microseconds{wait}, std::chrono::hours{24}));
+    }
+    return std::max(at, now);
+}
+
+void Pump::turn(core::Instant now) {
+    absorb(slot_.take_notes());
+    recheck_wanted_ |= slot_.take_recheck();
+    if (now < not_before_) return;
+    try {
+        if (!begun_) {
+            if (now >= begin_at_) begin(now);
+            return;
+        }
+        if (notify_wanted_) notify();
+        const Batch batch = plan(now);
+        if (!batch.empty()) {
+            run(batch, now);
+        } else {
+            after_turn(now);
+        }
+        failures_ = 0;
+    } catch (const PgError& error) {
+        failed(error, now);
+    }
+}
+
+void Pump::begin(core::Instant now) {
+    std::optional<std::string> reason;
+    {
+        Transaction transaction(slot_, "pg_atelier: begin");
+        reason = engine::begin_incarnation(epoch_);
+        transaction.commit();
+    }
+    failures_ = 0;
+    begin_at_ = now + poll_interval();
+    begun_ = !reason;
+    if (reason && *reason != pause_reason_) log_line(LogLevel::warning, "pg_atelier pauses", reason->c_str());
+    pause_reason_ = reason.value_or("");
+    report_.paused = reason.has_value();
+    note_error(pause_reason_);
+    publish();
+}
+
+void Pump::run(const Batch& batch, core::Instant now) {
+    Yield yield;
+    try {
+        yield = transact(batch);
+    } catch (const PgError&) {
+        // What was paid for comes first: settle it without the rest. When that goes well, the rest was what failed.
+        if (batch.answers == 0 || settle_apart()) throw;
+        return;
+    }
+    apply(batch, std::move(yield), now);
+}
+
+Pump::Yield Pump::transact(const Batch& batch) {
+    Yield yield;
+    Transaction transaction(slot_, batch.only_leases() ? "pg_atelier: lease" : "pg_atelier: turn");
+    for (const Release& release : releases_) {
+        engine::release(epoch_, release.attempts, release.error_class, release.count_crash, release.message);
+    }
+    if (batch.answers > 0) engine::settle(epoch_, join_answers(batch.answers));
+    if (batch.resolve) engine::resolve_dependencies();
+    if (batch.promote) yield.promoted = engine::promote(settings::turn_limit);
+    if (batch.sweep) yield.swept = engine::sweep();
+    if (batch.capacity > 0) {
+        engine::LeaseRequest request{epoch_, batch.capacity, keys_.arrays(), {}, {}};
+        for (const auto& [lane, orders] : in_flight_.lanes()) {
+            request.busy_lanes.push_back(lane);
+            request.in_flight.push_back(orders);
+        }
+        yield.leased = engine::lease(request);
+    }
+    if (batch.cancellations) yield.cancelled = engine::pending_cancellations();
+    if (batch.refresh_due) yield.due = engine::next_due();
+    transaction.commit();
+    return yield;
+}
+
+void Pump::apply(const Batch& batch, Yield yield, core::Instant now) {
+    if (batch.capacity > 0) lease_wanted_ = static_cast<std::int32_t>(yield.leased.size()) >= batch.capacity;
+    // Without an executor to lease to, what became due is still to be leased.
+    if (batch.promote && batch.capacity == 0) lease_wanted_ = true;
+    for (engine::LeasedRow& row : yield.leased) {
+        keys_.advance(row.entry);
+        if (row.order) send_order(row, now);
+    }
+    releases_.erase(releases_.begin(), releases_.begin() + static_cast<std::ptrdiff_t>(batch.releases));
+    drop_answers(batch.answers);
+    if (batch.sweep) {
+        const Notes late = slot_.take_notes();
+        const int unannounced = keys_.apply_sweep(yield.swept, late);
+        if (!first_sweep_) report_.swept += unannounced;
+        first_sweep_ = sweep_wanted_ = false;
+        lease_wanted_ |= !yield.swept.empty();
+        swept_at_ = now;
+        absorb(late);
+    }
+    if (batch.resolve) resolve_wanted_ = false;
+    if (batch.cancellations) cancellations_wanted_ = false;
+    if (batch.recheck) recheck_wanted_ = false;
+    cancel(yield.cancelled);
+
+    due_stale_ = due_stale_ || !yield.leased.empty();
+    if (yield.due) {
+        next_due_ = *yield.due;
+        due_stale_ = false;
+        const TimestampTz wall = GetCurrentTimestamp();
+        if (next_due_ <= wall && batch.promote && yield.promoted == 0) next_due_ = wall + past_due_retry_us;
+    }
+    report_.turns++;
+    report_.last_turn_at = GetCurrentTimestamp();
+    publish();
+}
+
+void Pump::send_order(engine::LeasedRow& row, core::Instant now) {
+    Order order;
+    order.lane = row.entry.lane;
+    order.deadline = now + milliseconds{row.timeout_ms} + deadline_grace;
+    order.lease = lease_of_order(*row.order);
+    report_.leased++;
+    if (link_.send(wire::FrameType::order, row.attempt, *row.order)) {
+        in_flight_.add(row.attempt, std::move(order));
+    } else {
+        answer_for(row.attempt, order, core::ErrorClass::invalid_request, "the order is too long for the executor");
+    }
+}
+
+void Pump::cancel(const std::vector<std::int64_t>& attempts) {
+    for (const std::int64_t attempt : attempts) {
+        if (in_flight_.find(attempt) == nullptr) continue;
+        if (!link_.send(wire::FrameType::cancel, attempt)) return;  // no executor: its death gives the order back
+    }
+}
+
+// Listeners read the events themselves: what is told too late or never is only found later.
+void Pump::notify() {
+    notify_wanted_ = false;
+    try {
+        Transaction transaction(slot_, "pg_atelier: notify");
+        engine::notify_listeners();
+        transaction.commit();
+    } catch (const PgError& error) {
+        log_line(LogLevel::debug, "pg_atelier could not notify listeners", error.what());
+    }
+}
+
+// When nothing else is waiting.
+void Pump::after_turn(core::Instant now) {
+    if (!alerts_.empty()) {
+        const Alert alert = std::move(alerts_.front());
+        alerts_.pop_front();
+        Transaction transaction(slot_, "pg_atelier: alert");
+        engine::raise_alert(alert.kind, alert.message, alert.hint);
+        transaction.commit();
+    } else if (now >= maintain_at_) {
+        maintain_at_ = now + maintain_every;
+        Transaction transaction(slot_, "pg_atelier: maintain");
+        engine::maintain();
+        transaction.commit();
+        due_stale_ = true;
+    }
+}
+
+void Pump::alert(Alert alert) {
+    if (alerts_.size() < most_alerts) alerts_.push_back(std::move(alert));
+}
+
+void Pump::note_error(const std::string& message) {
+    strlcpy(report_.last_error, core::to_storable_text(message, last_error_bytes - 1).c_str(), last_error_bytes);
+}
+
+bool Pump::may_read() const noexcept { return answer_bytes_ < most_answer_bytes; }
+
+void Pump::publish() {
+    report_.executor_pid = link_.engine();
+    report_.executor_group = link_.nanny();
+    report_.in_flight = static_cast<std::int32_t>(in_flight_.size());
+    report_.build_known = link_.build_matches().has_value();
+    report_.build_matches = link_.build_matches().value_or(false);
+    report_.lane_count = 0;
+    for (const auto& [lane, orders] : in_flight_.lanes()) {
+        if (report_.lane_count == max_published_lanes) break;
+        report_.lanes[report_.lane_count++] = {lane, orders};
+    }
+    slot_.publish(report_);
+}
+
+}  // namespace atelier::postgres

@@ -1,0 +1,131 @@
+// The pump when a transaction failed: answers are settled apart from the rest of the turn, then one by one, so that one
+// bad answer fails alone; everything else waits a little and is tried again.
+
+#include "postgres/pump.hpp"
+#include "postgres/server_log.hpp"
+#include "postgres/transaction.hpp"
+
+namespace atelier::postgres {
+
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds first_backoff{100};
+constexpr milliseconds longest_backoff{5000};
+constexpr std::chrono::seconds same_error_every{60};
+constexpr int most_timeouts = 3;    // of one answer settled alone
+constexpr int most_rejections = 10;  // tries to record that an answer cannot be settled
+
+// Errors that say nothing about the answer: locks, resources, an administrator, a read-only server.
+bool may_pass(int sqlstate) noexcept {
+    switch (ERRCODE_TO_CATEGORY(sqlstate)) {
+        case ERRCODE_INSUFFICIENT_RESOURCES:
+        case ERRCODE_OPERATOR_INTERVENTION:
+        case ERRCODE_TRANSACTION_ROLLBACK:
+        case ERRCODE_IO_ERROR & ((1 << 12) - 1):
+            return true;
+        default:
+            return sqlstate == ERRCODE_LOCK_NOT_AVAILABLE || sqlstate == ERRCODE_READ_ONLY_SQL_TRANSACTION;
+    }
+}
+
+}  // namespace
+
+std::string Pump::join_answers(std::size_t count) const {
+    std::string text = "[";
+    for (std::size_t i = 0; i < count; ++i) {
+        if (i > 0) text += ',';
+        text += answers_[i].payload;
+    }
+    text += ']';
+    return text;
+}
+
+void Pump::drop_answers(std::size_t count) {
+    if (count == 0) return;
+    for (std::size_t i = 0; i < count; ++i) {
+        answer_bytes_ -= answers_.front().payload.size();
+        answers_.pop_front();
+    }
+    report_.settled += static_cast<std::int64_t>(count);
+    notify_wanted_ = true;
+}
+
+bool Pump::settle_apart() {
+    const std::size_t count = batch_of_answers();
+    try {
+        Transaction transaction(slot_, "pg_atelier: settle");
+        engine::settle(epoch_, join_answers(count));
+        transaction.commit();
+        drop_answers(count);
+        return true;
+    } catch (const PgError& error) {
+        if (may_pass(error.sqlstate()) && error.sqlstate() != ERRCODE_QUERY_CANCELED) throw;
+    }
+    for (std::size_t i = 0; i < count; ++i) {
+        if (!settle_one(answers_.front())) {
+            // Let the others pass; it comes again after the backoff.
+            answers_.push_back(std::move(answers_.front()));
+            answers_.pop_front();
+            continue;
+        }
+        drop_answers(1);
+    }
+    return false;
+}
+
+// False: try this answer again later.
+bool Pump::settle_one(Answer& answer) {
+    try {
+        Transaction transaction(slot_, "pg_atelier: settle one");
+        engine::settle(epoch_, '[' + answer.payload + ']');
+        transaction.commit();
+        return true;
+    } catch (const PgError& error) {
+        ++answer.failures;
+        if (may_pass(error.sqlstate())) {
+            if (error.sqlstate() != ERRCODE_QUERY_CANCELED || answer.failures < most_timeouts) return false;
+        }
+        return reject(answer, error);
+    }
+}
+
+bool Pump::reject(Answer& answer, const PgError& why) {
+    const std::string attempt = "attempt " + std::to_string(answer.attempt);
+    try {
+        Transaction transaction(slot_, "pg_atelier: reject");
+        engine::settle_rejected(epoch_, answer.attempt, why.sqlstate_text(), core::to_storable_text(why.what(), 1000));
+        transaction.commit();
+        log_line(LogLevel::warning, ("pg_atelier could not settle the answer of " + attempt).c_str(), why.what());
+        return true;
+    } catch (const PgError& error) {
+        if (may_pass(error.sqlstate()) || answer.failures < most_rejections) return false;
+        log_line(LogLevel::warning, ("pg_atelier gives up on the answer of " + attempt).c_str(), error.what(),
+                 "The attempt stays leased until the next start of the worker.");
+        return true;
+    }
+}
+
+void Pump::last_turn(core::Instant now) {
+    not_before_ = {};
+    turn(now);
+}
+
+void Pump::failed(const PgError& error, core::Instant now) {
+    // What the engine says to an incarnation that it does not know any more.
+    if (error.sqlstate() == ERRCODE_ADMIN_SHUTDOWN) throw LeaveWorker("another incarnation took over");
+    const auto delay = std::min(first_backoff * (1 << std::min(failures_, 6)), longest_backoff);
+    ++failures_;
+    not_before_ = core::now() + delay;
+    note_error(error.what());
+    publish();
+    if (logged_error_ == error.what() && now - logged_error_at_ < same_error_every) return;
+    logged_error_ = error.what();
+    logged_error_at_ = now;
+    const std::string line = "pg_atelier: a turn failed (" + error.sqlstate_text() + "): " + error.what();
+    log_line(LogLevel::warning, line.c_str(), error.detail()[0] != '\0' ? error.detail() : nullptr,
+             error.hint()[0] != '\0' ? error.hint() : nullptr);
+}
+
+}  // namespace atelier::postgres

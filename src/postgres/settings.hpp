@@ -1,0 +1,20 @@
+#pragma once
+// The settings pg_atelier.*: defined by every process that loads the library, preloaded or not. The values stand in
+// plain variables, as PostgreSQL's GUC machinery wants them; read them only through this header.
+
+namespace atelier::postgres::settings {
+
+// Defines all of them and reserves the prefix. From _PG_init.
+void define();
+
+// Read by worker and launcher.
+extern int poll_interval_ms;
+extern int shutdown_wait_ms;
+extern int max_in_flight;
+extern int turn_limit;
+extern int media_children;
+extern char* program_directory;  // '' = pkglibdir
+extern char* store_directory;    // '' = below the data directory
+extern char* spool_directory;    // '' = below the data directory
+
+}  // namespace atelier::postgres::settings

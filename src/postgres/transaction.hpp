@@ -1,0 +1,56 @@
+#pragma once
+// One short transaction of the worker, as atelier_owner, with a time limit and the extension locked against DROP.
+// The only place where an error of PostgreSQL is dealt with: the destructor aborts what was not committed.
+
+#include "postgres/prelude.hpp"
+#include "postgres/worker_slot.hpp"
+
+namespace atelier::postgres {
+
+// Thrown when this process has nothing left to do: the extension is gone, or another incarnation took over. Caught by
+// the worker's main function only.
+class LeaveWorker final : public std::exception {
+  public:
+    explicit LeaveWorker(const char* reason) noexcept : reason_(reason) {}
+    const char* what() const noexcept override { return reason_; }
+
+  private:
+    const char* reason_;
+};
+
+class Transaction {
+  public:
+    // Statements of one transaction together, waits for locks included.
+    static constexpr int time_limit_ms = 30000;
+
+    // Begins, or throws PgError or LeaveWorker. `activity` is shown in pg_stat_activity; static text.
+    Transaction(WorkerSlot& slot, const char* activity);
+    ~Transaction();
+    Transaction(const Transaction&) = delete;
+    Transaction& operator=(const Transaction&) = delete;
+
+    void commit();
+
+  private:
+    bool open_ = true;
+};
+
+// Sets what every transaction of this process relies on, whatever configuration file, database or role say.
+// Once, after the connection.
+void prepare_session();
+
+// The extension that this process works for; InvalidOid when there is none. Opens a transaction of its own.
+Oid find_own_extension();
+
+// Between transactions: does what signals asked for (barriers, reload of settings, catching up with invalidations). A
+// request to cancel finds nothing to cancel here and is logged.
+void serve_interrupts();
+
+// Grows with each reload of the settings.
+std::uint64_t settings_generation() noexcept;
+
+// Statistics are held back while little time has passed since the last; flush them when the worker has nothing to do.
+bool statistics_waiting() noexcept;
+void flush_statistics();
+
+}  // namespace atelier::postgres

@@ -1,0 +1,49 @@
+// How a worker stops: takes back what never left, waits for answers (not when a database command waits for it), gives
+// back the rest and ends the executor.
+
+#include "postgres/settings.hpp"
+#include "postgres/server_log.hpp"
+#include "postgres/transaction.hpp"
+#include "postgres/worker_loop.hpp"
+
+namespace atelier::postgres {
+
+namespace {
+constexpr int last_turns = 3;
+constexpr std::chrono::milliseconds look_for_hold_every{100};
+}  // namespace
+
+void Worker::shut_down() {
+    if (slot_.superseded()) throw LeaveWorker("another incarnation took over");
+    slot_.stopping();
+    pump_.stop_leasing();
+    pump_.give_back_unsent(link_.drain());
+    link_.retire();
+    await_answers();
+    link_.kill_now();
+    pump_.give_back_rest("the worker stopped");
+    for (int i = 0; i < last_turns && pump_.unsettled() && !slot_.superseded(); ++i) pump_.last_turn(core::now());
+    if (pump_.unsettled()) {
+        log_line(LogLevel::warning, "pg_atelier worker stops with unsettled answers",
+                 "Their attempts are void; the next worker takes the jobs up again.");
+    }
+}
+
+void Worker::await_answers() {
+    const core::Instant deadline = core::now() + std::chrono::milliseconds{settings::shutdown_wait_ms};
+    for (core::Instant now = core::now(); now < deadline && pump_.unsettled(); now = core::now()) {
+        serve_interrupts();
+        if (slot_.held() || slot_.superseded()) return;
+        slot_.beat();
+        pump_.take_events(link_.pump(now, pump_.busy(), pump_.may_read()), now);
+        pump_.expire(now);
+        pump_.turn(now);
+        link_.flush(now);
+        if (!pump_.unsettled()) return;
+        now = core::now();
+        const core::Instant next = std::min(pump_.next_action(now), link_.next_timer(pump_.busy()));
+        wait(std::min({next, deadline, now + look_for_hold_every}));
+    }
+}
+
+}  // namespace atelier::postgres

@@ -1,0 +1,107 @@
+# Commands that need a database for themselves, or take the extension away, succeed within 5 s while calls hang.
+use strict;
+use warnings;
+use Atelier;
+use Test::More;
+use Time::HiRes qw(time);
+
+my $node = Atelier->start_cluster('database_commands', extension => 0, settings => { 'pg_atelier.poll_interval' => '1h', max_worker_processes => 20 });
+
+# A database whose worker has an order under way that will not end: its media child is stopped.
+sub busy_database
+{
+    my ($database) = @_;
+    $node->make_database($database);
+    my $studio = $node->make_studio(database => $database);
+    $node->request($studio) if $node->wait_until("select count(*) = 1 from atelier.images where status = 'ready'", 30, $database);
+    my $executor = $node->executor_pid(10, $database);
+    my $stopped;
+    $node->wait_for_condition(sub {
+        for my $child ($node->descendants($executor))
+        {
+            next unless (readlink("/proc/$child/exe") // '') =~ /pg_atelier_media/;
+            $stopped = $child if kill 'STOP', $child;
+        }
+        $stopped || $node->count_status('completed', $database) > 0;
+    }, 20);
+    # The picture may have been quicker than the signal: then ask for another one.
+    if (!$stopped) { $node->request($studio, style => 'rustic'); diag('once more') }
+    my $deadline = time + 20;
+    until ($stopped || time > $deadline)
+    {
+        for my $child ($node->descendants($executor))
+        {
+            $stopped = $child if (readlink("/proc/$child/exe") // '') =~ /pg_atelier_media/ && kill 'STOP', $child;
+        }
+    }
+    return ($stopped, $executor);
+}
+
+sub quick
+{
+    my ($sql, $what, $database) = @_;
+    my $started = time;
+    my ($status, undef, $error) = $node->psql($database // 'postgres', $sql);
+    is($status, 0, "$what succeeds") or diag($error);
+    cmp_ok(time - $started, '<', 5, 'within 5 s');
+    return;
+}
+
+for my $case (
+    [ 'dropped', 'drop database dropped', 'DROP DATABASE' ],
+    [ 'copied', 'create database copy template copied', 'CREATE DATABASE ... TEMPLATE' ],
+    [ 'renamed', 'alter database renamed rename to renamed2', 'ALTER DATABASE ... RENAME' ])
+{
+    my ($database, $sql, $what) = @$case;
+    my ($child, $executor) = busy_database($database);
+    ok($child, "$database: a call hangs");
+    quick($sql, $what);
+    ok($node->wait_for_condition(sub { !$node->alive($child) && !$node->alive($executor) }, 5), 'and leaves no process behind');
+}
+
+# The copied and the renamed database go on; the copy's jobs are not its own.
+for my $database ('copied', 'renamed2')
+{
+    ok($node->worker_pid(10, $database), "$database: a worker is back");
+    ok($node->wait_until("select bool_and(status = 'completed') from atelier.generated_assets", 60, $database), 'and ends the work that hung');
+}
+ok($node->worker_pid(10, 'copy'), 'copy: a worker is there');
+is($node->ask("select count(*) from atelier.jobs where not foreign_instance", 'copy'), 0, 'copy: no job is its own');
+cmp_ok($node->ask("select count(*) from atelier.jobs where foreign_instance", 'copy'), '>=', 1, 'copy: the copied job is there');
+is($node->ask("select count(*) from atelier.generated_assets where status = 'completed'", 'copy'),
+    $node->ask("select count(*) from atelier.generated_assets where status = 'completed' and completed_at < (select min(created_at) from atelier.generated_assets) ", 'copy'),
+    'copy: nothing ran');
+
+{
+    my ($child, $executor) = busy_database('extension');
+    ok($child, 'extension: a call hangs');
+    quick('drop extension pg_atelier cascade', 'DROP EXTENSION', 'extension');
+    ok($node->wait_for_condition(sub { !$node->alive($executor) }, 5), 'and leaves no process behind');
+    quick('create extension pg_atelier', 'CREATE EXTENSION after it', 'extension');
+    ok($node->worker_pid(10, 'extension'), 'starts a worker again');
+}
+
+# A command that fails brings the worker back.
+{
+    $node->make_database('held');
+    ok($node->worker_pid(10, 'held'), 'held: a worker is there');
+    my $session = $node->background_psql('held');
+    my ($status) = $node->psql('postgres', 'drop database held');
+    isnt($status, 0, 'a database that somebody uses is not dropped');
+    ok($node->worker_pid(10, 'held'), 'and its worker is back');
+    $session->quit;
+}
+
+# Signals that a DBA sends.
+{
+    my $worker = $node->worker_pid(10, 'copied');
+    $node->ask("select pg_cancel_backend($worker)", 'postgres');
+    $node->ask('select pg_sleep(0.5)', 'postgres');
+    is($node->worker_pid(0, 'copied'), $worker, 'pg_cancel_backend does not end a worker');
+    $node->ask("select pg_terminate_backend($worker)", 'postgres');
+    ok($node->wait_until("select exists (select from atelier.workers where database = 'copied' and state = 'running' and worker_pid <> $worker)", 20, 'copied'),
+        'pg_terminate_backend ends it, and the launcher starts another');
+}
+unlike($node->log_since(0), qr/terminating any other active server processes/, 'the server did not restart');
+$node->stop;
+done_testing();

@@ -1,0 +1,54 @@
+-- Rules that every object of the extension obeys, asked from the catalog; each test names the offenders.
+begin;
+select plan(8);
+
+create temporary view ours as
+select p.oid, p.proname, n.nspname, format('%s.%s(%s)', n.nspname, p.proname, pg_get_function_identity_arguments(p.oid)) as name,
+       p.prosecdef, p.proconfig, p.proacl, p.proowner, l.lanname
+  from pg_proc p
+  join pg_namespace n on n.oid = p.pronamespace
+  join pg_language l on l.oid = p.prolang
+ where n.nspname in ('atelier', 'atelier_internal');
+
+select cmp_ok((select count(*) from ours), '>', 30::bigint, 'there are functions to look at');
+
+select is_empty(
+    $$ select name from ours where lanname <> 'c' and not coalesce('search_path=pg_catalog, pg_temp' = any (proconfig), false) $$,
+    'every function has search_path = pg_catalog, pg_temp');
+
+select is_empty(
+    $$ select name from ours where nspname = 'atelier' and obj_description(oid, 'pg_proc') is null $$,
+    'every public function has a comment');
+
+select is_empty(
+    $$ select name from ours where has_function_privilege('public', oid, 'execute') $$,
+    'no function is granted to PUBLIC');
+
+select is_empty(
+    $$ select name from ours where proowner <> 'atelier_owner'::regrole $$,
+    'atelier_owner owns every function');
+
+select is_empty(
+    $$ select c.oid::regclass from pg_class c
+        where c.relnamespace in ('atelier'::regnamespace, 'atelier_internal'::regnamespace) and c.relkind in ('r', 'p', 'v', 'S')
+          and c.relowner <> 'atelier_owner'::regrole $$,
+    'atelier_owner owns every table, view and sequence');
+
+select is_empty(
+    $$ select c.oid::regclass, 0 as column_number from pg_class c
+        where c.relnamespace in ('atelier'::regnamespace, 'atelier_internal'::regnamespace) and c.relkind in ('r', 'p', 'v')
+          and not c.relispartition and obj_description(c.oid, 'pg_class') is null
+       union all
+       select c.oid::regclass, a.attnum from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+        where c.relnamespace in ('atelier'::regnamespace, 'atelier_internal'::regnamespace) and c.relkind in ('r', 'p', 'v')
+          and not c.relispartition and col_description(c.oid, a.attnum) is null $$,
+    'every table, every view and each of their columns has a comment');
+
+select is_empty(
+    $$ select c.oid::regclass, a.grantee::regrole, a.privilege_type
+         from pg_class c, aclexplode(c.relacl) a
+        where c.relnamespace in ('atelier'::regnamespace, 'atelier_internal'::regnamespace) and a.grantee = 0 $$,
+    'nothing is granted to PUBLIC');
+
+select * from finish();
+rollback;

@@ -1,0 +1,46 @@
+#include "executor/answer.hpp"
+
+#include <gtest/gtest.h>
+
+namespace atelier::executor {
+namespace {
+
+using core::Error;
+using core::ErrorClass;
+using core::Json;
+
+const AnswerHead head{Json{{"job", "j"}, {"token", 9223372036854775807}}, true, core::Milliseconds{42}};
+
+TEST(Answer, Completed) {
+    const Json answer = Json::parse(completed_answer(head, {{"size", 1}}, Json::array({{{"unit", "image"}}})));
+    EXPECT_EQ(answer, (Json{{"lease", head.lease},
+                            {"outcome", "completed"},
+                            {"sent", true},
+                            {"duration_ms", 42},
+                            {"result", {{"size", 1}}},
+                            {"usage", Json::array({{{"unit", "image"}}})}}));
+    EXPECT_FALSE(Json::parse(completed_answer(head, Json::object(), Json())).contains("usage"));
+}
+
+TEST(Answer, Failed) {
+    const Json answer = Json::parse(failed_answer(head, {ErrorClass::no_output, "a\xFF" + std::string(5000, 'x')}));
+    EXPECT_EQ(answer.at("outcome"), "failed");
+    EXPECT_EQ(answer.at("lease"), head.lease);
+    EXPECT_EQ(answer.at("error").at("class"), "no_output");
+    EXPECT_LE(answer.at("error").at("message").get<std::string>().size(), 1000U);
+}
+
+TEST(Answer, NotSentNeverSaysSent) {
+    const Json answer = Json::parse(not_sent_answer(head));
+    EXPECT_EQ(answer.at("outcome"), "not_sent");
+    EXPECT_EQ(answer.at("sent"), false);
+}
+
+TEST(Answer, TooLongAResultBecomesAFailure) {
+    const std::string text = completed_answer(head, {{"text", std::string(1'000'000, 'x')}}, Json());
+    EXPECT_LT(text.size(), 1'000'000U);
+    EXPECT_EQ(Json::parse(text).at("error").at("class"), "invalid_output");
+}
+
+}  // namespace
+}  // namespace atelier::executor

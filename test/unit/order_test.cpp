@@ -1,0 +1,146 @@
+#include "executor/order.hpp"
+
+#include <gtest/gtest.h>
+
+namespace atelier::executor {
+namespace {
+
+using core::Json;
+
+const std::string hash(64, 'a');
+
+Json order_json(const std::string& action, Json request) {
+    return {{"lease", {{"job", "j"}, {"token", 9223372036854775807}, {"tid", "(0,1)"}}},
+            {"action", action},
+            {"provider", "offline"},
+            {"model", "compose"},
+            {"timeout_ms", 1500},
+            {"request", std::move(request)}};
+}
+
+Json compose_request() {
+    return {
+        {"prompt", "a chair"},
+        {"settings", {{"style", "modern"}}},
+        {"inputs", Json::array({{{"role", "product"}, {"store", "file"}, {"key", "clients/p.jpg"}, {"sha256", hash}},
+                                {{"role", "scene"}, {"store", "file"}, {"key", "clients/s.jpg"}, {"sha256", hash}}})},
+        {"output", {{"store", "file"}, {"key_prefix", "clients/c/generated/i"}}}};
+}
+
+void expect_refused(const Json& json, const std::string& reason) {
+    const Order order = parse_order(7, json.dump());
+    ASSERT_FALSE(order.request.ok()) << json.dump();
+    EXPECT_EQ(order.request.error().cls, core::ErrorClass::invalid_request);
+    EXPECT_NE(order.request.error().message.find(reason), std::string::npos) << order.request.error().message;
+}
+
+TEST(Order, Compose) {
+    const Json json = order_json("ai.image", compose_request());
+    const Order order = parse_order(7, json.dump());
+    ASSERT_TRUE(order.request.ok()) << order.request.error().message;
+    EXPECT_EQ(order.lease, json.at("lease"));
+    EXPECT_EQ(order.timeout, core::Milliseconds{1500});
+    const auto& compose = std::get<ComposeRequest>(*order.request);
+    EXPECT_EQ(compose.prompt, "a chair");
+    EXPECT_EQ(compose.settings.at("style"), "modern");
+    ASSERT_EQ(compose.inputs.size(), 2U);
+    EXPECT_EQ(compose.inputs[1].role, "scene");
+    EXPECT_EQ(compose.inputs[1].key, "clients/s.jpg");
+    EXPECT_EQ(compose.inputs[1].sha256, hash);
+    EXPECT_EQ(compose.key_prefix, "clients/c/generated/i");
+}
+
+TEST(Order, Inspect) {
+    const Order order = parse_order(7, order_json("storage.head", {{"object", {{"store", "file"}, {"key", "a/b"}}},
+                                                                   {"limits", {{"max_bytes", 10}}}})
+                                           .dump());
+    ASSERT_TRUE(order.request.ok());
+    const auto& inspect = std::get<InspectRequest>(*order.request);
+    EXPECT_EQ(inspect.key, "a/b");
+    EXPECT_EQ(inspect.limits.max_bytes, 10U);
+    EXPECT_EQ(inspect.limits.max_pixels, 50'000'000U);
+}
+
+TEST(Order, Delete) {
+    const Order order = parse_order(
+        7, order_json("storage.delete", {{"objects", Json::array({{{"store", "file"}, {"key", "a"}}})}}).dump());
+    ASSERT_TRUE(order.request.ok());
+    EXPECT_EQ(std::get<DeleteRequest>(*order.request).keys, std::vector<std::string>{"a"});
+}
+
+TEST(Order, UnknownActionsAndProvidersAreNamed) {
+    expect_refused(order_json("ai.video", Json::object()), "\"ai.video\"");
+    Json other = order_json("ai.image", compose_request());
+    other["provider"] = "gemini\n";
+    expect_refused(other, "\"gemini \"");
+}
+
+TEST(Order, WithoutALeaseTheAttemptIsEchoed) {
+    for (const char* payload : {"", "[", "[]", "{\"lease\":3}", "{}", "\xff"}) {
+        const Order order = parse_order(7, payload);
+        EXPECT_EQ(order.lease, (Json{{"attempt", 7}})) << payload;
+        EXPECT_FALSE(order.request.ok());
+    }
+    Json long_lease = order_json("ai.image", compose_request());
+    long_lease["lease"]["job"] = std::string(20'000, 'x');
+    EXPECT_EQ(parse_order(7, long_lease.dump()).lease, (Json{{"attempt", 7}}));
+}
+
+TEST(Order, TwoMillionBracketsAreRefused) {
+    const std::string payload = "{\"lease\":" + std::string(2'000'000, '[');
+    EXPECT_FALSE(parse_order(7, payload).request.ok());
+}
+
+TEST(Order, TimeoutsOutOfRangeAreRefusedWithTheLeaseEchoed) {
+    for (const Json& timeout : {Json(0), Json(-5), Json("5"), Json(86'400'001), Json(1.5), Json(nullptr)}) {
+        Json json = order_json("ai.image", compose_request());
+        json["timeout_ms"] = timeout;
+        expect_refused(json, "timeout_ms");
+        EXPECT_EQ(parse_order(7, json.dump()).lease, json.at("lease"));
+    }
+}
+
+TEST(Order, EachPartOfAComposeOrderIsChecked) {
+    const auto change = [](const char* pointer, const Json& value) {
+        Json json = order_json("ai.image", compose_request());
+        json[Json::json_pointer(pointer)] = value;
+        return json;
+    };
+    expect_refused(change("/request", nullptr), "request");
+    expect_refused(change("/request/prompt", 1), "prompt");
+    expect_refused(change("/request/settings", Json::array()), "settings");
+    expect_refused(change("/request/inputs", Json::array()), "input");
+    expect_refused(change("/request/inputs", Json(Json::array_t(9, compose_request()["inputs"][0]))), "too many");
+    expect_refused(change("/request/inputs/0/store", "s3"), "\"s3\"");
+    expect_refused(change("/request/inputs/0/key", "../x"), "..");
+    expect_refused(change("/request/inputs/0/sha256", "abc"), "sha256");
+    expect_refused(change("/request/inputs/0/role", ""), "role");
+    expect_refused(change("/request/output/store", "s3"), "store");
+    expect_refused(change("/request/output/key_prefix", "a/"), "prefix");
+    expect_refused(change("/request/output/key_prefix", "/a"), "relative");
+    expect_refused(change("/request/output/key_prefix", std::string(253, 'a')), "255");
+    expect_refused(change("/action", 1), "action");
+}
+
+TEST(Order, LimitsOutOfRangeAreRefused) {
+    for (const Json& limits : {Json(1), Json{{"max_bytes", 0}}, Json{{"max_bytes", -1}}, Json{{"max_pixels", "5"}},
+                               Json{{"max_pixels", 2'000'000'000}}}) {
+        expect_refused(order_json("storage.head", {{"object", {{"store", "file"}, {"key", "a"}}}, {"limits", limits}}),
+                       "limit");
+    }
+}
+
+TEST(Order, DeletionsAreBounded) {
+    Json objects = Json::array();
+    expect_refused(order_json("storage.delete", {{"objects", objects}}), "no objects");
+    for (int i = 0; i < 1001; ++i)
+        objects.push_back({{"store", "file"}, {"key", "k"}});
+    expect_refused(order_json("storage.delete", {{"objects", objects}}), "more than 1000");
+    objects = Json::array();
+    for (int i = 0; i < 999; ++i)
+        objects.push_back({{"store", "file"}, {"key", std::string(200, 'k') + "/" + std::string(100, 'k')}});
+    expect_refused(order_json("storage.delete", {{"objects", objects}}), "256 KiB");
+}
+
+}  // namespace
+}  // namespace atelier::executor
