@@ -36,7 +36,7 @@ declare
 begin
     for v_type in
         select t.oid::regtype as name from pg_type t
-         where t.typnamespace in ('atelier'::regnamespace, 'atelier_internal'::regnamespace) and t.typtype in ('c', 'e', 'd') 
+         where t.typnamespace in ('atelier'::regnamespace, 'atelier_internal'::regnamespace) and t.typtype in ('c', 'e', 'd')
     loop
         execute format('revoke all on type %s from public', v_type.name);
     end loop;

@@ -13,7 +13,8 @@ class SurfaceFit {
     void add(int x, int y, Rgb color) {
         const auto row = backdrop_.basis(x, y);
         for (std::size_t i = 0; i < terms; ++i) {
-            for (std::size_t j = 0; j < terms; ++j) matrix_[i][j] += row[i] * row[j];
+            for (std::size_t j = 0; j < terms; ++j)
+                matrix_[i][j] += row[i] * row[j];
             right_[i][0] += row[i] * static_cast<double>(color.r);
             right_[i][1] += row[i] * static_cast<double>(color.g);
             right_[i][2] += row[i] * static_cast<double>(color.b);
@@ -25,7 +26,8 @@ class SurfaceFit {
 
     Backdrop::Surface solve() {
         // A touch of ridge keeps a thin or one-sided set of points solvable.
-        for (std::size_t i = 1; i < terms; ++i) matrix_[i][i] += 1e-3 * static_cast<double>(count_);
+        for (std::size_t i = 1; i < terms; ++i)
+            matrix_[i][i] += 1e-3 * static_cast<double>(count_);
         for (std::size_t pivot = 0; pivot < terms; ++pivot) {
             std::size_t best = pivot;
             for (std::size_t i = pivot + 1; i < terms; ++i) {
@@ -36,13 +38,16 @@ class SurfaceFit {
             for (std::size_t i = 0; i < terms; ++i) {
                 if (i == pivot) continue;
                 const double factor = matrix_[i][pivot] / matrix_[pivot][pivot];
-                for (std::size_t j = pivot; j < terms; ++j) matrix_[i][j] -= factor * matrix_[pivot][j];
-                for (std::size_t c = 0; c < 3; ++c) right_[i][c] -= factor * right_[pivot][c];
+                for (std::size_t j = pivot; j < terms; ++j)
+                    matrix_[i][j] -= factor * matrix_[pivot][j];
+                for (std::size_t c = 0; c < 3; ++c)
+                    right_[i][c] -= factor * right_[pivot][c];
             }
         }
         Backdrop::Surface surface{};
         for (std::size_t i = 0; i < terms; ++i) {
-            for (std::size_t c = 0; c < 3; ++c) surface[c][i] = right_[i][c] / matrix_[i][i];
+            for (std::size_t c = 0; c < 3; ++c)
+                surface[c][i] = right_[i][c] / matrix_[i][i];
         }
         return surface;
     }
@@ -82,7 +87,9 @@ float median(std::vector<float> values) {
 
 }  // namespace
 
-Lab lab_of_encoded(Rgb encoded) { return to_lab({to_linear(encoded.r), to_linear(encoded.g), to_linear(encoded.b)}); }
+Lab lab_of_encoded(Rgb encoded) {
+    return to_lab({to_linear(encoded.r), to_linear(encoded.g), to_linear(encoded.b)});
+}
 
 std::array<double, 6> Backdrop::basis(int x, int y) const {
     const double u = 2.0 * x / width_ - 1;
@@ -95,7 +102,8 @@ Rgb Backdrop::at(int x, int y) const {
     std::array<float, 3> channel{};
     for (std::size_t c = 0; c < 3; ++c) {
         double sum = 0;
-        for (std::size_t i = 0; i < terms; ++i) sum += surface_[c][i] * row[i];
+        for (std::size_t i = 0; i < terms; ++i)
+            sum += surface_[c][i] * row[i];
         channel[c] = clamp01(static_cast<float>(sum));
     }
     return {channel[0], channel[1], channel[2]};

@@ -12,7 +12,9 @@ namespace {
 
 using vips::VImage;
 
-core::Error refusal(std::string message) { return {core::ErrorClass::invalid_request, std::move(message)}; }
+core::Error refusal(std::string message) {
+    return {core::ErrorClass::invalid_request, std::move(message)};
+}
 
 core::Error damaged() {
     vips_error_clear();
@@ -20,8 +22,9 @@ core::Error damaged() {
 }
 
 VImage opened(std::string_view bytes) {
-    return VImage::new_from_buffer(bytes.data(), bytes.size(), "",
-                                   VImage::option()->set("access", VIPS_ACCESS_SEQUENTIAL)->set("fail_on", VIPS_FAIL_ON_ERROR));
+    return VImage::new_from_buffer(
+        bytes.data(), bytes.size(), "",
+        VImage::option()->set("access", VIPS_ACCESS_SEQUENTIAL)->set("fail_on", VIPS_FAIL_ON_ERROR));
 }
 
 // Exif orientations 5 to 8 lie on their side.
@@ -33,7 +36,8 @@ bool lies_on_side(const VImage& image) {
 
 std::array<float, 256> linear_table() {
     std::array<float, 256> table{};
-    for (std::size_t i = 0; i < table.size(); ++i) table[i] = to_linear(static_cast<float>(i) / 255);
+    for (std::size_t i = 0; i < table.size(); ++i)
+        table[i] = to_linear(static_cast<float>(i) / 255);
     return table;
 }
 
@@ -122,8 +126,8 @@ core::Result<Photo> read_photo(std::string_view bytes, int long_side) {
 }
 
 std::string write_jpeg(std::span<const unsigned char> pixels, int width, int height) {
-    const VImage image = VImage::new_from_memory(const_cast<unsigned char*>(pixels.data()), pixels.size(), width, height,
-                                                 3, VIPS_FORMAT_UCHAR)
+    const VImage image = VImage::new_from_memory(const_cast<unsigned char*>(pixels.data()), pixels.size(), width,
+                                                 height, 3, VIPS_FORMAT_UCHAR)
                              .copy(VImage::option()->set("interpretation", VIPS_INTERPRETATION_sRGB));
     void* buffer = nullptr;
     std::size_t size = 0;
@@ -144,8 +148,8 @@ bool start_codecs(const char* program) {
     vips_concurrency_set(1);
     vips_cache_set_max(0);
     vips_operation_block_set("VipsForeignLoad", TRUE);
-    for (const char* loader : {"VipsForeignLoadJpeg", "VipsForeignLoadPng", "VipsForeignLoadWebp", "VipsForeignLoadNsgif",
-                               "VipsForeignLoadHeif"}) {
+    for (const char* loader : {"VipsForeignLoadJpeg", "VipsForeignLoadPng", "VipsForeignLoadWebp",
+                               "VipsForeignLoadNsgif", "VipsForeignLoadHeif"}) {
         vips_operation_block_set(loader, FALSE);
     }
     return true;

@@ -10,10 +10,16 @@ namespace {
 constexpr float white_x = 0.95047F;
 constexpr float white_z = 1.08883F;
 
-float lab_curve(float t) { return t > 0.008856F ? std::cbrt(t) : 7.787F * t + 16.0F / 116; }
-float lab_curve_back(float t) { return t > 0.206893F ? t * t * t : (t - 16.0F / 116) / 7.787F; }
+float lab_curve(float t) {
+    return t > 0.008856F ? std::cbrt(t) : 7.787F * t + 16.0F / 116;
+}
+float lab_curve_back(float t) {
+    return t > 0.206893F ? t * t * t : (t - 16.0F / 116) / 7.787F;
+}
 
-int hex_digit(char digit) { return digit <= '9' ? digit - '0' : digit - 'a' + 10; }
+int hex_digit(char digit) {
+    return digit <= '9' ? digit - '0' : digit - 'a' + 10;
+}
 
 }  // namespace
 
@@ -50,7 +56,9 @@ float distance(Lab x, Lab y) {
     return std::sqrt(dl * dl + da * da + db * db);
 }
 
-float luminance(Rgb c) { return 0.2126F * c.r + 0.7152F * c.g + 0.0722F * c.b; }
+float luminance(Rgb c) {
+    return 0.2126F * c.r + 0.7152F * c.g + 0.0722F * c.b;
+}
 
 std::string to_hex(Rgb linear) {
     static constexpr char digits[] = "0123456789abcdef";
@@ -83,7 +91,8 @@ Rgb with_lightness(Rgb linear, float l) {
 Rgb with_hue_turned(Rgb linear, float degrees) {
     const Lab lab = to_lab(linear);
     const float angle = degrees * std::numbers::pi_v<float> / 180;
-    return from_lab({lab.l, lab.a * std::cos(angle) - lab.b * std::sin(angle), lab.a * std::sin(angle) + lab.b * std::cos(angle)});
+    return from_lab(
+        {lab.l, lab.a * std::cos(angle) - lab.b * std::sin(angle), lab.a * std::sin(angle) + lab.b * std::cos(angle)});
 }
 
 }  // namespace atelier::media

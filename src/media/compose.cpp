@@ -31,7 +31,8 @@ Rgb main_color(const Picture& color, const Mask* cover) {
 Picture on_white(const Photo& photo) {
     if (photo.alpha.empty()) return photo.color;
     Picture result = photo.color;
-    for (std::size_t i = 0; i < result.size(); ++i) result.cells()[i] = mix(Rgb{1, 1, 1}, result.cells()[i], photo.alpha.cells()[i]);
+    for (std::size_t i = 0; i < result.size(); ++i)
+        result.cells()[i] = mix(Rgb{1, 1, 1}, result.cells()[i], photo.alpha.cells()[i]);
     return result;
 }
 
@@ -42,7 +43,8 @@ Picture draw(const Scene& scene, const Extraction& extraction, const Photo& prod
         return picture;
     }
     const Placed placed = scale_product(scene, extraction);
-    const Picture vista = scene.stage == Stage::ledge ? make_vista(scene, scene.backdrop ? inspiration : Picture{}) : Picture{};
+    const Picture vista =
+        scene.stage == Stage::ledge ? make_vista(scene, scene.backdrop ? inspiration : Picture{}) : Picture{};
     if (scene.stage == Stage::flatlay) {
         Picture picture = render_set(scene, nullptr, vista);
         place_product(scene, placed, picture);
@@ -56,7 +58,8 @@ Picture draw(const Scene& scene, const Extraction& extraction, const Photo& prod
 
 core::Json describe(const Scene& scene, Background background, const std::vector<Rgb>& colors) {
     core::Json palette = core::Json::array();
-    for (const Rgb color : colors) palette.push_back(to_hex(color));
+    for (const Rgb color : colors)
+        palette.push_back(to_hex(color));
     return {{"generator", "offline"},
             {"version", std::string(core::build_id().substr(0, core::build_id().find('-')))},
             {"background", to_string(background)},
@@ -72,8 +75,10 @@ Picture thumbnail(const std::vector<unsigned char>& bytes, const Scene& scene) {
     Picture small(scene.width / step, scene.height / step);
     for (int y = 0; y < small.height(); ++y) {
         for (int x = 0; x < small.width(); ++x) {
-            const auto at = 3 * (static_cast<std::size_t>(y * step) * static_cast<std::size_t>(scene.width) + static_cast<std::size_t>(x * step));
-            small(x, y) = {to_linear(static_cast<float>(bytes[at]) / 255), to_linear(static_cast<float>(bytes[at + 1]) / 255),
+            const auto at = 3 * (static_cast<std::size_t>(y * step) * static_cast<std::size_t>(scene.width) +
+                                 static_cast<std::size_t>(x * step));
+            small(x, y) = {to_linear(static_cast<float>(bytes[at]) / 255),
+                           to_linear(static_cast<float>(bytes[at + 1]) / 255),
                            to_linear(static_cast<float>(bytes[at + 2]) / 255)};
         }
     }
@@ -82,7 +87,8 @@ Picture thumbnail(const std::vector<unsigned char>& bytes, const Scene& scene) {
 
 }  // namespace
 
-core::Result<Composition> compose(std::string_view product, std::string_view inspiration, const Settings& settings, const Limits& limits) {
+core::Result<Composition> compose(std::string_view product, std::string_view inspiration, const Settings& settings,
+                                  const Limits& limits) {
     auto photo = read_checked(product, limits, product_side);
     if (!photo) return photo.error();
     Picture backdrop;
@@ -96,7 +102,8 @@ core::Result<Composition> compose(std::string_view product, std::string_view ins
     const Extraction extraction = extract_product(photo->color, photo->alpha);
     const bool framed = extraction.background == Background::framed;
     const Picture& shown = framed ? photo->color : extraction.product.color;
-    const ProductShape shape{shown.width(), shown.height(), main_color(shown, framed ? nullptr : &extraction.product.cover), framed};
+    const ProductShape shape{shown.width(), shown.height(),
+                             main_color(shown, framed ? nullptr : &extraction.product.cover), framed};
 
     const Scene scene = derive_scene(settings, shape, backdrop_colors);
     const std::vector<unsigned char> bytes = finished(scene, draw(scene, extraction, *photo, backdrop));
@@ -104,7 +111,8 @@ core::Result<Composition> compose(std::string_view product, std::string_view ins
     result.jpeg = write_jpeg(bytes, scene.width, scene.height);
     result.width = scene.width;
     result.height = scene.height;
-    result.metadata = describe(scene, extraction.background, dominant_colors(thumbnail(bytes, scene), nullptr, palette_size));
+    result.metadata =
+        describe(scene, extraction.background, dominant_colors(thumbnail(bytes, scene), nullptr, palette_size));
     return result;
 }
 

@@ -19,6 +19,7 @@ struct Composition {
 };
 
 // `inspiration` may be empty. Errors are those of read_header and read_photo.
-core::Result<Composition> compose(std::string_view product, std::string_view inspiration, const Settings& settings, const Limits& limits);
+core::Result<Composition> compose(std::string_view product, std::string_view inspiration, const Settings& settings,
+                                  const Limits& limits);
 
 }  // namespace atelier::media

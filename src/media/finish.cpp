@@ -66,7 +66,8 @@ class Encoder {
 }  // namespace
 
 std::vector<unsigned char> finished(const Scene& scene, Picture picture) {
-    if (scene.foreground_leaves && scene.stage != Stage::flatlay && scene.stage != Stage::wall) hang_leaves(scene, picture);
+    if (scene.foreground_leaves && scene.stage != Stage::flatlay && scene.stage != Stage::wall)
+        hang_leaves(scene, picture);
     static const Encoder encode;
     std::vector<unsigned char> bytes;
     bytes.reserve(picture.size() * 3);

@@ -12,7 +12,9 @@ struct Box {
 
     Box grown(float by) const { return {left - by, top - by, right + by, bottom + by}; }
     // Pixels from the edge, positive inside.
-    float inside(float x, float y) const { return std::min(std::min(x - left, right - x), std::min(y - top, bottom - y)); }
+    float inside(float x, float y) const {
+        return std::min(std::min(x - left, right - x), std::min(y - top, bottom - y));
+    }
 };
 
 void throw_shadow(const Scene& scene, const Box& frame, Picture& picture) {
@@ -55,21 +57,28 @@ void hang_photo(const Scene& scene, const Picture& photo, Picture& picture) {
     const Rgb wood = scene.ground.kind == GroundKind::concrete ? from_hex("#2b2927") : scene.palette.wood * 0.8F;
     const Rgb paper = from_hex("#f4f1ea");
     const float left_light = light.to_key.x < 0 ? 1.0F : -1.0F;
-    for (int y = std::max(0, static_cast<int>(frame.top)); y < std::min(scene.height, static_cast<int>(frame.bottom) + 2); ++y) {
-        for (int x = std::max(0, static_cast<int>(frame.left)); x < std::min(scene.width, static_cast<int>(frame.right) + 2); ++x) {
+    for (int y = std::max(0, static_cast<int>(frame.top));
+         y < std::min(scene.height, static_cast<int>(frame.bottom) + 2); ++y) {
+        for (int x = std::max(0, static_cast<int>(frame.left));
+             x < std::min(scene.width, static_cast<int>(frame.right) + 2); ++x) {
             const auto px = static_cast<float>(x);
             const auto py = static_cast<float>(y);
             const float cover = clamp01(frame.inside(px, py) + 0.5F);
             if (cover <= 0) continue;
             // The frame's profile: its upper side and the one toward the light are brighter.
-            const bool upright = std::min(px - frame.left, frame.right - px) < std::min(py - frame.top, frame.bottom - py);
+            const bool upright =
+                std::min(px - frame.left, frame.right - px) < std::min(py - frame.top, frame.bottom - py);
             const bool first = upright ? px < center_x : py < center_y;
             const float bevel = upright ? (first ? left_light : -left_light) * 0.22F : (first ? 0.30F : -0.22F);
-            const float grain = 1 + 0.12F * (fractal_noise(scene.seed, upright ? px * 0.4F : px * 0.02F, upright ? py * 0.02F : py * 0.4F, 2) - 0.5F);
+            const float grain = 1 + 0.12F * (fractal_noise(scene.seed, upright ? px * 0.4F : px * 0.02F,
+                                                           upright ? py * 0.02F : py * 0.4F, 2) -
+                                             0.5F);
             Rgb color = wood * ((0.9F + bevel) * grain);
             color = mix(color, paper * 0.94F, clamp01(mat.inside(px, py) + 0.5F));
             // The frame stands above the paper and shades its upper edge.
-            const float lip = std::exp(-std::max(0.0F, py - mat.top) / (0.010F * side)) + 0.5F * std::exp(-std::max(0.0F, (light.to_key.x < 0 ? px - mat.left : mat.right - px)) / (0.010F * side));
+            const float lip = std::exp(-std::max(0.0F, py - mat.top) / (0.010F * side)) +
+                              0.5F * std::exp(-std::max(0.0F, (light.to_key.x < 0 ? px - mat.left : mat.right - px)) /
+                                              (0.010F * side));
             if (mat.inside(px, py) > 0) color = color * (1 - 0.22F * std::min(1.0F, lip));
             color = mix(color, Rgb{0.98F, 0.97F, 0.95F}, 0.6F * clamp01(window.inside(px, py) + 0.5F));
             const float printed = clamp01(print.inside(px, py) + 0.5F);

@@ -17,14 +17,20 @@ struct Vec {
     friend constexpr Vec operator*(Vec a, float k) { return {a.x * k, a.y * k, a.z * k}; }
 };
 
-constexpr float dot(Vec a, Vec b) { return a.x * b.x + a.y * b.y + a.z * b.z; }
-constexpr Vec cross(Vec a, Vec b) { return {a.y * b.z - a.z * b.y, a.z * b.x - a.x * b.z, a.x * b.y - a.y * b.x}; }
-inline Vec unit(Vec a) { return a * (1 / std::sqrt(dot(a, a))); }
+constexpr float dot(Vec a, Vec b) {
+    return a.x * b.x + a.y * b.y + a.z * b.z;
+}
+constexpr Vec cross(Vec a, Vec b) {
+    return {a.y * b.z - a.z * b.y, a.z * b.x - a.x * b.z, a.x * b.y - a.y * b.x};
+}
+inline Vec unit(Vec a) {
+    return a * (1 / std::sqrt(dot(a, a)));
+}
 
 struct Camera {
-    float focal = 1000;   // pixels
-    float center_x = 0;   // pixels: where x = 0 vanishes
-    float horizon = 0;    // pixels from the top; may lie outside the picture
+    float focal = 1000;  // pixels
+    float center_x = 0;  // pixels: where x = 0 vanishes
+    float horizon = 0;   // pixels from the top; may lie outside the picture
     float height = 1;
 
     // Pixels a metre takes at depth z.

@@ -8,14 +8,28 @@
 
 namespace atelier::media {
 
-enum class GroundKind { seamless, planks, herringbone, board, deck, tiles, checker, marble, stone, concrete, terrazzo, carpet, linen };
+enum class GroundKind {
+    seamless,
+    planks,
+    herringbone,
+    board,
+    deck,
+    tiles,
+    checker,
+    marble,
+    stone,
+    concrete,
+    terrazzo,
+    carpet,
+    linen
+};
 
 struct Ground {
     GroundKind kind = GroundKind::seamless;
-    Rgb base;          // the mean colour
-    Rgb second;        // joints, veins, chips
-    float unit = 1;    // how large features are against those of a room: a small scene has finer ones
-    float gloss = 0;   // 0 matte .. 1 mirror
+    Rgb base;         // the mean colour
+    Rgb second;       // joints, veins, chips
+    float unit = 1;   // how large features are against those of a room: a small scene has finer ones
+    float gloss = 0;  // 0 matte .. 1 mirror
     std::uint64_t seed = 0;
 
     // `blur_x`, `blur_z`: metres that a pixel covers here.

@@ -10,7 +10,9 @@ namespace atelier::media {
 
 std::string sha256_hex(std::string_view bytes) {
     const std::unique_ptr<char, void (*)(void*)> hex(
-        g_compute_checksum_for_data(G_CHECKSUM_SHA256, reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size()), g_free);
+        g_compute_checksum_for_data(G_CHECKSUM_SHA256, reinterpret_cast<const unsigned char*>(bytes.data()),
+                                    bytes.size()),
+        g_free);
     return hex.get();
 }
 
@@ -19,7 +21,8 @@ core::Json inspect(std::string_view bytes, const Limits& limits) {
     if (!header) return failure_report(header.error());
     const auto pixels = check_pixels(bytes);
     if (!pixels) return failure_report(pixels.error());
-    return success_report({std::string(header->mime), header->width, header->height, bytes.size(), sha256_hex(bytes), core::Json::object()});
+    return success_report({std::string(header->mime), header->width, header->height, bytes.size(), sha256_hex(bytes),
+                           core::Json::object()});
 }
 
 }  // namespace atelier::media

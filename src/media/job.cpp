@@ -9,7 +9,9 @@ namespace {
 
 using core::Json;
 
-core::Error invalid(std::string message) { return {core::ErrorClass::invalid_request, std::move(message)}; }
+core::Error invalid(std::string message) {
+    return {core::ErrorClass::invalid_request, std::move(message)};
+}
 
 std::uint64_t positive(const Json& limits, const char* name, std::uint64_t otherwise) {
     const Json* value = core::find_member(limits, name, Json::value_t::number_unsigned);
@@ -23,11 +25,13 @@ Limits limits_of(const Json& order) {
     return {positive(*limits, "max_bytes", standard.max_bytes), positive(*limits, "max_pixels", standard.max_pixels)};
 }
 
-core::Result<std::string> read_registered(const Json& input, std::size_t index, const Limits& limits, const ReadInput& read_input) {
+core::Result<std::string> read_registered(const Json& input, std::size_t index, const Limits& limits,
+                                          const ReadInput& read_input) {
     auto bytes = read_input(index, limits.max_bytes);
     if (!bytes) return bytes.error();
     const std::string* registered = core::find_string(input, "sha256");
-    if (registered != nullptr && *registered != sha256_hex(*bytes)) return invalid("the stored object changed since it was registered");
+    if (registered != nullptr && *registered != sha256_hex(*bytes))
+        return invalid("the stored object changed since it was registered");
     return bytes;
 }
 
@@ -43,7 +47,8 @@ core::Result<Inputs> read_inputs(const Json& order, const Limits& limits, const 
     bool has_product = false;
     for (std::size_t i = 0; i < list->size(); ++i) {
         const std::string* role = core::find_string((*list)[i], "role");
-        if (role == nullptr || (*role != "product" && *role != "scene")) return invalid("an input is neither product nor scene");
+        if (role == nullptr || (*role != "product" && *role != "scene"))
+            return invalid("an input is neither product nor scene");
         auto bytes = read_registered((*list)[i], i, limits, read_input);
         if (!bytes) return bytes.error();
         // The first of several photos of a product is the main one.
@@ -64,8 +69,10 @@ core::Result<Composition> run_compose(const Json& order, const ReadInput& read_i
     if (!inputs) return inputs.error();
     const Json* settings = core::find_member(order, "settings", Json::value_t::object);
     const std::string* prompt = core::find_string(order, "prompt");
-    return compose(inputs->product, inputs->scene,
-                   read_settings(settings != nullptr ? *settings : Json::object(), prompt != nullptr ? *prompt : std::string{}), limits);
+    return compose(
+        inputs->product, inputs->scene,
+        read_settings(settings != nullptr ? *settings : Json::object(), prompt != nullptr ? *prompt : std::string{}),
+        limits);
 }
 
 }  // namespace
@@ -82,7 +89,8 @@ JobResult run_job(std::string_view mode, std::string_view order, const ReadInput
     if (mode != "compose") return {failure_report(invalid("the mode is neither compose nor inspect")), {}};
     auto made = run_compose(*parsed, read_input);
     if (!made) return {failure_report(made.error()), {}};
-    Json report = success_report({"image/jpeg", made->width, made->height, made->jpeg.size(), sha256_hex(made->jpeg), std::move(made->metadata)});
+    Json report = success_report({"image/jpeg", made->width, made->height, made->jpeg.size(), sha256_hex(made->jpeg),
+                                  std::move(made->metadata)});
     return {std::move(report), std::move(made->jpeg)};
 }
 

@@ -112,7 +112,8 @@ void soft_panes(Mask& pattern, int columns, int rows, float width, float height,
             const float pane_y = v * static_cast<float>(rows);
             const float edge_x = 0.5F - std::fabs(pane_x - std::floor(pane_x) - 0.5F);
             const float edge_y = 0.5F - std::fabs(pane_y - std::floor(pane_y) - 0.5F);
-            const bool bars = edge_x * width / static_cast<float>(columns) < bar || edge_y * height / static_cast<float>(rows) < bar;
+            const bool bars =
+                edge_x * width / static_cast<float>(columns) < bar || edge_y * height / static_cast<float>(rows) < bar;
             pattern(x, y) = bars ? 0.0F : 1.0F;
         }
     }
@@ -189,7 +190,9 @@ Light derive_light(const Settings& settings, Dice& dice) {
 }
 
 GoboPattern::GoboPattern(const Light& light, float picture_width, Vec aim, std::uint64_t seed)
-    : texels_per_metre_(static_cast<float>(pattern_side) / (pattern_widths * picture_width)), strength_(light.gobo_strength), aim_(aim) {
+    : texels_per_metre_(static_cast<float>(pattern_side) / (pattern_widths * picture_width)),
+      strength_(light.gobo_strength),
+      aim_(aim) {
     across_ = unit(cross({0, 1, 0}, light.to_key * -1));
     upward_ = cross(light.to_key * -1, across_);
     if (light.gobo == Gobo::none || strength_ <= 0) {
@@ -198,11 +201,20 @@ GoboPattern::GoboPattern(const Light& light, float picture_width, Vec aim, std::
     }
     pattern_ = Mask(pattern_side, pattern_side);
     switch (light.gobo) {
-        case Gobo::window: soft_panes(pattern_, 2, 3, 0.56F, 0.86F, 0.012F); break;
-        case Gobo::blinds: soft_panes(pattern_, 1, 15, 0.95F, 1.15F, 0.017F); break;
-        case Gobo::leaves: leaves(pattern_, seed); break;
-        case Gobo::spot: spot(pattern_); break;
-        case Gobo::none: break;
+        case Gobo::window:
+            soft_panes(pattern_, 2, 3, 0.56F, 0.86F, 0.012F);
+            break;
+        case Gobo::blinds:
+            soft_panes(pattern_, 1, 15, 0.95F, 1.15F, 0.017F);
+            break;
+        case Gobo::leaves:
+            leaves(pattern_, seed);
+            break;
+        case Gobo::spot:
+            spot(pattern_);
+            break;
+        case Gobo::none:
+            break;
     }
     pattern_ = blurred(pattern_, light.gobo_softness / pattern_widths * static_cast<float>(pattern_side));
 }

@@ -16,10 +16,10 @@ struct Light {
     Rgb key{1, 1, 1};
     Rgb ambient{0.5F, 0.5F, 0.5F};
     Gobo gobo = Gobo::none;
-    float gobo_strength = 0;     // 0 none .. 1: only ambient light where the gobo blocks
-    float gobo_softness = 0.02F;  // in picture widths
+    float gobo_strength = 0;       // 0 none .. 1: only ambient light where the gobo blocks
+    float gobo_softness = 0.02F;   // in picture widths
     float shadow_softness = 0.2F;  // growth of the penumbra per distance
-    float slope = 0.1F;          // the side of the light is brighter by this share, the other darker
+    float slope = 0.1F;            // the side of the light is brighter by this share, the other darker
     float vignette = 0.15F;
     float product_exposure = 1;
     Rgb product_tint{1, 1, 1};

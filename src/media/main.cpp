@@ -30,7 +30,8 @@ bool read_all(int descriptor, std::uint64_t limit, std::string& bytes) {
     bytes.resize(std::min(limit, expected + 1));
     std::size_t filled = 0;
     while (filled < bytes.size()) {
-        const ssize_t count = pread(descriptor, bytes.data() + filled, bytes.size() - filled, static_cast<off_t>(filled));
+        const ssize_t count =
+            pread(descriptor, bytes.data() + filled, bytes.size() - filled, static_cast<off_t>(filled));
         if (count < 0 && errno == EINTR) continue;
         if (count < 0) return false;
         if (count == 0) break;

@@ -44,7 +44,8 @@ template <class T>
 Grid<T> cropped(const Grid<T>& source, const Box& box) {
     Grid<T> part(box.right - box.left + 2, box.bottom - box.top + 2);
     for (int y = box.top; y < box.bottom; ++y) {
-        for (int x = box.left; x < box.right; ++x) part(x - box.left + 1, y - box.top + 1) = source(x, y);
+        for (int x = box.left; x < box.right; ++x)
+            part(x - box.left + 1, y - box.top + 1) = source(x, y);
     }
     return part;
 }
@@ -64,21 +65,25 @@ float cut_off(const Mask& cover) {
     int covered = 0;
     const int width = cover.width();
     const int height = cover.height();
-    for (int x = 0; x < width; ++x) covered += (cover(x, 0) > 0.5F) + (cover(x, height - 1) > 0.5F);
-    for (int y = 0; y < height; ++y) covered += (cover(0, y) > 0.5F) + (cover(width - 1, y) > 0.5F);
+    for (int x = 0; x < width; ++x)
+        covered += (cover(x, 0) > 0.5F) + (cover(x, height - 1) > 0.5F);
+    for (int y = 0; y < height; ++y)
+        covered += (cover(0, y) > 0.5F) + (cover(width - 1, y) > 0.5F);
     return static_cast<float>(covered) / static_cast<float>(2 * (width + height));
 }
 
 bool plausible(const Mask& cover) {
     double sum = 0;
-    for (const float value : cover.cells()) sum += static_cast<double>(value);
+    for (const float value : cover.cells())
+        sum += static_cast<double>(value);
     const double share = sum / static_cast<double>(cover.size());
     return share > 0.01 && share < 0.93 && cut_off(cover) < 0.10F;
 }
 
 Picture encoded(const Picture& linear) {
     Picture result = linear;
-    for (Rgb& c : result.cells()) c = {to_encoded(c.r), to_encoded(c.g), to_encoded(c.b)};
+    for (Rgb& c : result.cells())
+        c = {to_encoded(c.r), to_encoded(c.g), to_encoded(c.b)};
     return result;
 }
 
@@ -92,9 +97,12 @@ Grid<Lab> lab_of(const Picture& linear) {
 
 const char* to_string(Background background) {
     switch (background) {
-        case Background::plain: return "plain";
-        case Background::alpha: return "alpha";
-        case Background::framed: return "framed";
+        case Background::plain:
+            return "plain";
+        case Background::alpha:
+            return "alpha";
+        case Background::framed:
+            return "framed";
     }
     return "framed";
 }

@@ -5,7 +5,9 @@
 namespace atelier::media {
 namespace {
 
-float dot(Rgb x, Rgb y) { return x.r * y.r + x.g * y.g + x.b * y.b; }
+float dot(Rgb x, Rgb y) {
+    return x.r * y.r + x.g * y.g + x.b * y.b;
+}
 
 // Mean colour of the sure product near each pixel: of the pixels at least two steps inside.
 struct Inside {
@@ -15,7 +17,8 @@ struct Inside {
 
 Mask product_mask(const Regions& regions) {
     Mask mask(regions.width(), regions.height());
-    for (std::size_t i = 0; i < mask.size(); ++i) mask.cells()[i] = regions.cells()[i] == region_product ? 1.0F : 0.0F;
+    for (std::size_t i = 0; i < mask.size(); ++i)
+        mask.cells()[i] = regions.cells()[i] == region_product ? 1.0F : 0.0F;
     return mask;
 }
 
@@ -37,7 +40,9 @@ float share_of(Rgb seen, Rgb product, Rgb plain) {
     return clamp01(dot(seen - plain, span) / std::max(1e-6F, dot(span, span)));
 }
 
-Rgb clamped(Rgb c) { return {clamp01(c.r), clamp01(c.g), clamp01(c.b)}; }
+Rgb clamped(Rgb c) {
+    return {clamp01(c.r), clamp01(c.g), clamp01(c.b)};
+}
 
 }  // namespace
 

@@ -17,7 +17,8 @@ std::uint64_t mixed(std::uint64_t value) {
 
 std::uint64_t seed_of(std::string_view text) {
     std::uint64_t hash = 0xcbf29ce484222325ULL;
-    for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3ULL;
+    for (const char c : text)
+        hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3ULL;
     return mixed(hash);
 }
 

@@ -18,29 +18,62 @@ struct Choice {
 
 std::vector<Choice> choices(Scheme scheme) {
     switch (scheme) {
-        case Scheme::neutral: return {{"#e4dfd6", "#cdc6ba", "#a89a86"}, {"#d8d3c9", "#bdb6a9", "#8d8475"}, {"#ece8e1", "#d3cdc3", "#b7a892"}};
-        case Scheme::warm: return {{"#e6cdb2", "#cdb296", "#b96f4a"}, {"#dcb594", "#c9a68a", "#9c5a3c"}, {"#ecd9c0", "#cbb393", "#c2824f"}};
-        case Scheme::cool: return {{"#c4d1d8", "#aebcc4", "#5c7d90"}, {"#b3c4c9", "#a2b0b5", "#3f6473"}, {"#d5dde2", "#b9c3ca", "#7590a3"}};
-        case Scheme::earthy: return {{"#c2ab8c", "#a98f70", "#7d5a3f"}, {"#a3a184", "#a18d70", "#5e6446"}, {"#c79a78", "#b08a68", "#8a4f36"}};
-        case Scheme::pastel: return {{"#efd5cf", "#e2cdc4", "#d79f97"}, {"#d3e2d8", "#c9d3c8", "#8fb5a2"}, {"#dcd8ea", "#cbc8d6", "#a39bc4"}, {"#f2e6c8", "#e0d3b6", "#dcb877"}};
-        case Scheme::monochrome: return {{"#d9d9d8", "#b5b5b4", "#3a3a3a"}, {"#8e8e8d", "#777776", "#e8e8e8"}, {"#eeeeed", "#cfcfce", "#222222"}};
-        case Scheme::vibrant: return {{"#dfa63a", "#c4934a", "#1f5f68"}, {"#2c7a80", "#8a7a62", "#e3a33a"}, {"#c65f45", "#a86a4e", "#f0cf9a"}, {"#4a66a8", "#8c8f9a", "#f1b64b"}};
-        case Scheme::unspecified: break;
+        case Scheme::neutral:
+            return {{"#e4dfd6", "#cdc6ba", "#a89a86"},
+                    {"#d8d3c9", "#bdb6a9", "#8d8475"},
+                    {"#ece8e1", "#d3cdc3", "#b7a892"}};
+        case Scheme::warm:
+            return {{"#e6cdb2", "#cdb296", "#b96f4a"},
+                    {"#dcb594", "#c9a68a", "#9c5a3c"},
+                    {"#ecd9c0", "#cbb393", "#c2824f"}};
+        case Scheme::cool:
+            return {{"#c4d1d8", "#aebcc4", "#5c7d90"},
+                    {"#b3c4c9", "#a2b0b5", "#3f6473"},
+                    {"#d5dde2", "#b9c3ca", "#7590a3"}};
+        case Scheme::earthy:
+            return {{"#c2ab8c", "#a98f70", "#7d5a3f"},
+                    {"#a3a184", "#a18d70", "#5e6446"},
+                    {"#c79a78", "#b08a68", "#8a4f36"}};
+        case Scheme::pastel:
+            return {{"#efd5cf", "#e2cdc4", "#d79f97"},
+                    {"#d3e2d8", "#c9d3c8", "#8fb5a2"},
+                    {"#dcd8ea", "#cbc8d6", "#a39bc4"},
+                    {"#f2e6c8", "#e0d3b6", "#dcb877"}};
+        case Scheme::monochrome:
+            return {{"#d9d9d8", "#b5b5b4", "#3a3a3a"},
+                    {"#8e8e8d", "#777776", "#e8e8e8"},
+                    {"#eeeeed", "#cfcfce", "#222222"}};
+        case Scheme::vibrant:
+            return {{"#dfa63a", "#c4934a", "#1f5f68"},
+                    {"#2c7a80", "#8a7a62", "#e3a33a"},
+                    {"#c65f45", "#a86a4e", "#f0cf9a"},
+                    {"#4a66a8", "#8c8f9a", "#f1b64b"}};
+        case Scheme::unspecified:
+            break;
     }
     return {{"#dfd8cc", "#c6bcac", "#9a8b76"}, {"#d3d4cf", "#b9b7ae", "#7f8478"}};
 }
 
 std::string_view wood_of(Style style) {
     switch (style) {
-        case Style::modern: return "#b08a63";
-        case Style::scandinavian: return "#d6b992";
-        case Style::industrial: return "#7d5f45";
-        case Style::rustic: return "#96714c";
-        case Style::classic: return "#7a5236";
-        case Style::minimalist: return "#cbb091";
-        case Style::bohemian: return "#a87c4f";
-        case Style::japandi: return "#c2a078";
-        case Style::unspecified: break;
+        case Style::modern:
+            return "#b08a63";
+        case Style::scandinavian:
+            return "#d6b992";
+        case Style::industrial:
+            return "#7d5f45";
+        case Style::rustic:
+            return "#96714c";
+        case Style::classic:
+            return "#7a5236";
+        case Style::minimalist:
+            return "#cbb091";
+        case Style::bohemian:
+            return "#a87c4f";
+        case Style::japandi:
+            return "#c2a078";
+        case Style::unspecified:
+            break;
     }
     return "#b8946a";
 }
@@ -48,15 +81,23 @@ std::string_view wood_of(Style style) {
 Rgb styled_wall(Rgb wall, Style style) {
     const Lab lab = to_lab(wall);
     switch (style) {
-        case Style::industrial: return with_lightness(with_chroma(wall, 0.55F), lab.l * 0.84F);
-        case Style::minimalist: return with_lightness(with_chroma(wall, 0.6F), mix(lab.l, 93, 0.4F));
-        case Style::scandinavian: return with_lightness(with_chroma(wall, 0.7F), mix(lab.l, 93, 0.45F));
-        case Style::japandi: return with_lightness(with_chroma(wall, 0.85F), lab.l * 0.96F);
-        case Style::bohemian: return with_chroma(wall, 1.2F);
-        case Style::rustic: return with_lightness(wall, lab.l * 0.96F);
-        case Style::classic: return with_lightness(wall, lab.l * 0.93F);
+        case Style::industrial:
+            return with_lightness(with_chroma(wall, 0.55F), lab.l * 0.84F);
+        case Style::minimalist:
+            return with_lightness(with_chroma(wall, 0.6F), mix(lab.l, 93, 0.4F));
+        case Style::scandinavian:
+            return with_lightness(with_chroma(wall, 0.7F), mix(lab.l, 93, 0.45F));
+        case Style::japandi:
+            return with_lightness(with_chroma(wall, 0.85F), lab.l * 0.96F);
+        case Style::bohemian:
+            return with_chroma(wall, 1.2F);
+        case Style::rustic:
+            return with_lightness(wall, lab.l * 0.96F);
+        case Style::classic:
+            return with_lightness(wall, lab.l * 0.93F);
         case Style::modern:
-        case Style::unspecified: break;
+        case Style::unspecified:
+            break;
     }
     return wall;
 }
@@ -99,7 +140,8 @@ std::vector<Rgb> dominant_colors(const Picture& picture, const Mask* cover, std:
     }
     std::vector<Rgb> colors;
     while (colors.size() < count) {
-        auto best = std::max_element(bins.begin(), bins.end(), [](const Bin& x, const Bin& y) { return x.telling < y.telling; });
+        auto best = std::max_element(bins.begin(), bins.end(),
+                                     [](const Bin& x, const Bin& y) { return x.telling < y.telling; });
         if (best->weight <= 0 || best->telling <= 0) break;
         const Rgb color = best->sum * (1 / best->weight);
         best->telling = 0;
@@ -112,8 +154,8 @@ std::vector<Rgb> dominant_colors(const Picture& picture, const Mask* cover, std:
 Palette derive_palette(const Settings& settings, Rgb product, const std::vector<Rgb>& photo, Dice& dice) {
     const auto list = choices(settings.scheme);
     const Choice& choice = list[static_cast<std::size_t>(dice.below(static_cast<int>(list.size())))];
-    Palette palette{styled_wall(from_hex(choice.wall), settings.style), from_hex(choice.ground), from_hex(wood_of(settings.style)),
-                    from_hex(choice.accent)};
+    Palette palette{styled_wall(from_hex(choice.wall), settings.style), from_hex(choice.ground),
+                    from_hex(wood_of(settings.style)), from_hex(choice.accent)};
     const float freedom = static_cast<float>(settings.variety) / 10;
     palette.wall = with_hue_turned(palette.wall, 8 * freedom * dice.between(-1, 1));
     palette.wood = with_lightness(palette.wood, to_lab(palette.wood).l + 5 * freedom * dice.between(-1, 1));
@@ -129,7 +171,8 @@ Palette derive_palette(const Settings& settings, Rgb product, const std::vector<
     }
     // A product must not sink into its wall: a dark one gets a lighter wall, a light one a deeper one.
     const float gap = to_lab(palette.wall).l - to_lab(product).l;
-    if (std::fabs(gap) < 14) palette.wall = with_lightness(palette.wall, to_lab(product).l + (to_lab(product).l > 60 ? -22.0F : 24.0F));
+    if (std::fabs(gap) < 14)
+        palette.wall = with_lightness(palette.wall, to_lab(product).l + (to_lab(product).l > 60 ? -22.0F : 24.0F));
     return palette;
 }
 

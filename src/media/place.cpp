@@ -10,7 +10,8 @@ namespace {
 Cutout scaled(const Cutout& source, int width, int height) {
     // Colours count by their cover, or what lies hidden under clear pixels would bleed in.
     Picture covered = source.color;
-    for (std::size_t i = 0; i < covered.size(); ++i) covered.cells()[i] = covered.cells()[i] * source.cover.cells()[i];
+    for (std::size_t i = 0; i < covered.size(); ++i)
+        covered.cells()[i] = covered.cells()[i] * source.cover.cells()[i];
     Cutout result{resized(covered, width, height), resized(source.cover, width, height)};
     for (std::size_t i = 0; i < result.color.size(); ++i) {
         float& cover = result.cover.cells()[i];
@@ -26,7 +27,8 @@ Cutout scaled(const Cutout& source, int width, int height) {
 void sharpen(Cutout& product, float enlarged) {
     if (enlarged < 1.05F) return;
     Picture covered = product.color;
-    for (std::size_t i = 0; i < covered.size(); ++i) covered.cells()[i] = covered.cells()[i] * product.cover.cells()[i];
+    for (std::size_t i = 0; i < covered.size(); ++i)
+        covered.cells()[i] = covered.cells()[i] * product.cover.cells()[i];
     covered = blurred(covered, 0.8F * enlarged);
     const Mask weight = blurred(product.cover, 0.8F * enlarged);
     const float amount = std::min(0.5F, 0.36F * enlarged);
@@ -45,7 +47,8 @@ Rgb relit(const Scene& scene, Rgb color, float across, float up) {
     const float side = light.to_key.x < 0 ? 0.5F - across : across - 0.5F;
     const float slope = 1 + 2 * light.slope * side;
     const float low = scene.stage == Stage::flatlay ? 1.0F : 1 - 0.22F * std::exp(-up / 0.10F);
-    const Rgb bounce = mix(Rgb{1, 1, 1}, scene.ground.base * (1 / std::max(0.05F, luminance(scene.ground.base))), 0.12F * std::exp(-up / 0.25F));
+    const Rgb bounce = mix(Rgb{1, 1, 1}, scene.ground.base * (1 / std::max(0.05F, luminance(scene.ground.base))),
+                           0.12F * std::exp(-up / 0.25F));
     return color * light.product_tint * bounce * (light.product_exposure * slope * low);
 }
 
@@ -64,7 +67,8 @@ void mirror_product(const Scene& scene, const Placed& placed, Picture& picture) 
             if (!picture.contains(column, row)) break;
             const int source = static_cast<int>(ground) - down;
             if (source < 0) break;
-            const float share = 0.85F * scene.ground.gloss * soft_cover(x, source) * std::exp(-static_cast<float>(down) / fade);
+            const float share =
+                0.85F * scene.ground.gloss * soft_cover(x, source) * std::exp(-static_cast<float>(down) / fade);
             picture(column, row) = mix(picture(column, row), relit(scene, soft(x, source), 0.5F, 1), share);
         }
     }
@@ -94,7 +98,8 @@ void drop_shadow(const Scene& scene, const Placed& placed, Picture& picture) {
 void darken(const Scene& scene, const Placed& placed, Picture& picture) {
     if (scene.stage == Stage::flatlay) return drop_shadow(scene, placed, picture);
     const Mask contact = contact_shade(scene, placed.product.cover, placed.footing, placed.at);
-    for (std::size_t i = 0; i < picture.size(); ++i) picture.cells()[i] = picture.cells()[i] * (1 - contact.cells()[i]);
+    for (std::size_t i = 0; i < picture.size(); ++i)
+        picture.cells()[i] = picture.cells()[i] * (1 - contact.cells()[i]);
     const Mask& own = placed.own_shadow;
     for (int y = 0; y < own.height(); ++y) {
         // Only what lies around the feet; a shadow higher up belongs to the photo's own wall.
@@ -122,7 +127,8 @@ Placed scale_product(const Scene& scene, const Extraction& extraction) {
     if (scene.stage == Stage::flatlay) {
         placed.at.top = (scene.height - height) / 2;
     } else {
-        placed.at.top = static_cast<int>(std::lround(camera.screen_y({0, scene.product_base, scene.product_z}))) - height + 2;
+        placed.at.top =
+            static_cast<int>(std::lround(camera.screen_y({0, scene.product_base, scene.product_z}))) - height + 2;
     }
     return placed;
 }

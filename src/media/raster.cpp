@@ -6,7 +6,9 @@ namespace atelier::media {
 namespace {
 
 // Radius of each of three boxes whose sum is close to a Gaussian of this sigma.
-int box_radius(float sigma) { return std::max(1, static_cast<int>(std::lround(std::sqrt(4 * sigma * sigma + 1) / 2 - 0.5F))); }
+int box_radius(float sigma) {
+    return std::max(1, static_cast<int>(std::lround(std::sqrt(4 * sigma * sigma + 1) / 2 - 0.5F)));
+}
 
 template <class T>
 void box_rows(const Grid<T>& source, Grid<T>& target, int radius) {
@@ -16,7 +18,8 @@ void box_rows(const Grid<T>& source, Grid<T>& target, int radius) {
         const T* in = source.row(y);
         T* out = target.row(y);
         T sum{};
-        for (int x = -radius; x <= radius; ++x) sum = sum + in[std::clamp(x, 0, width - 1)];
+        for (int x = -radius; x <= radius; ++x)
+            sum = sum + in[std::clamp(x, 0, width - 1)];
         for (int x = 0; x < width; ++x) {
             out[x] = sum * share;
             sum = sum + in[std::min(x + radius + 1, width - 1)] - in[std::max(x - radius, 0)];
@@ -33,7 +36,8 @@ void box_columns(const Grid<T>& source, Grid<T>& target, int radius) {
     std::vector<T> sum(static_cast<std::size_t>(width));
     for (int y = -radius; y <= radius; ++y) {
         const T* in = source.row(std::clamp(y, 0, height - 1));
-        for (int x = 0; x < width; ++x) sum[static_cast<std::size_t>(x)] = sum[static_cast<std::size_t>(x)] + in[x];
+        for (int x = 0; x < width; ++x)
+            sum[static_cast<std::size_t>(x)] = sum[static_cast<std::size_t>(x)] + in[x];
     }
     for (int y = 0; y < height; ++y) {
         T* out = target.row(y);
@@ -84,7 +88,8 @@ std::vector<Tap> taps(int from, int to) {
             tap.weights.push_back(catmull_rom((static_cast<float>(k) - center) / spread));
             total += tap.weights.back();
         }
-        for (float& weight : tap.weights) weight /= total;
+        for (float& weight : tap.weights)
+            weight /= total;
         result.push_back(std::move(tap));
     }
     return result;
@@ -100,7 +105,8 @@ Grid<T> resize(const Grid<T>& source, int width, int height) {
             const Tap& tap = across[static_cast<std::size_t>(x)];
             T sum{};
             int k = tap.first;
-            for (const float weight : tap.weights) sum = sum + in[std::clamp(k++, 0, source.width() - 1)] * weight;
+            for (const float weight : tap.weights)
+                sum = sum + in[std::clamp(k++, 0, source.width() - 1)] * weight;
             wide(x, y) = sum;
         }
     }
@@ -112,7 +118,8 @@ Grid<T> resize(const Grid<T>& source, int width, int height) {
         int k = tap.first;
         for (const float weight : tap.weights) {
             const T* in = wide.row(std::clamp(k++, 0, source.height() - 1));
-            for (int x = 0; x < width; ++x) out[x] = out[x] + in[x] * weight;
+            for (int x = 0; x < width; ++x)
+                out[x] = out[x] + in[x] * weight;
         }
     }
     return result;
@@ -120,8 +127,12 @@ Grid<T> resize(const Grid<T>& source, int width, int height) {
 
 }  // namespace
 
-Mask blurred(const Mask& source, float sigma) { return blur(source, sigma); }
-Picture blurred(const Picture& source, float sigma) { return blur(source, sigma); }
+Mask blurred(const Mask& source, float sigma) {
+    return blur(source, sigma);
+}
+Picture blurred(const Picture& source, float sigma) {
+    return blur(source, sigma);
+}
 
 float sample(const Mask& source, float x, float y, float outside) {
     if (!(x > -1 && y > -1 && x < static_cast<float>(source.width()) && y < static_cast<float>(source.height()))) {
@@ -132,7 +143,8 @@ float sample(const Mask& source, float x, float y, float outside) {
     const float fx = x - static_cast<float>(left);
     const float fy = y - static_cast<float>(top);
     const auto cell = [&](int cx, int cy) { return source.contains(cx, cy) ? source(cx, cy) : outside; };
-    return mix(mix(cell(left, top), cell(left + 1, top), fx), mix(cell(left, top + 1), cell(left + 1, top + 1), fx), fy);
+    return mix(mix(cell(left, top), cell(left + 1, top), fx), mix(cell(left, top + 1), cell(left + 1, top + 1), fx),
+               fy);
 }
 
 Rgb sample(const Picture& source, float x, float y) {
@@ -146,7 +158,11 @@ Rgb sample(const Picture& source, float x, float y) {
                mix(source.clamped(left, top + 1), source.clamped(left + 1, top + 1), fx), fy);
 }
 
-Mask resized(const Mask& source, int width, int height) { return resize(source, width, height); }
-Picture resized(const Picture& source, int width, int height) { return resize(source, width, height); }
+Mask resized(const Mask& source, int width, int height) {
+    return resize(source, width, height);
+}
+Picture resized(const Picture& source, int width, int height) {
+    return resize(source, width, height);
+}
 
 }  // namespace atelier::media

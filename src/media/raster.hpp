@@ -19,9 +19,15 @@ struct Rgb {
     friend constexpr Rgb operator*(Rgb x, float k) { return {x.r * k, x.g * k, x.b * k}; }
 };
 
-constexpr float mix(float from, float to, float share) { return from + (to - from) * share; }
-constexpr Rgb mix(Rgb from, Rgb to, float share) { return from + (to - from) * share; }
-constexpr float clamp01(float value) { return std::clamp(value, 0.0F, 1.0F); }
+constexpr float mix(float from, float to, float share) {
+    return from + (to - from) * share;
+}
+constexpr Rgb mix(Rgb from, Rgb to, float share) {
+    return from + (to - from) * share;
+}
+constexpr float clamp01(float value) {
+    return std::clamp(value, 0.0F, 1.0F);
+}
 
 // 0 up to `low`, 1 from `high`, an S-curve between. low < high.
 constexpr float smoothstep(float low, float high, float value) {
@@ -34,7 +40,9 @@ class Grid {
   public:
     Grid() = default;
     Grid(int width, int height, T value = {})
-        : width_(width), height_(height), cells_(static_cast<std::size_t>(width) * static_cast<std::size_t>(height), value) {}
+        : width_(width),
+          height_(height),
+          cells_(static_cast<std::size_t>(width) * static_cast<std::size_t>(height), value) {}
 
     int width() const { return width_; }
     int height() const { return height_; }

@@ -30,7 +30,8 @@ std::vector<Spot> connected(Spot start, Grid<unsigned char>& seen, Joins joins) 
 
 Mask offsets(const Grid<Lab>& lab, const Grid<Lab>& plain) {
     Mask off(lab.width(), lab.height());
-    for (std::size_t i = 0; i < off.size(); ++i) off.cells()[i] = distance(lab.cells()[i], plain.cells()[i]);
+    for (std::size_t i = 0; i < off.size(); ++i)
+        off.cells()[i] = distance(lab.cells()[i], plain.cells()[i]);
     return off;
 }
 
@@ -56,9 +57,9 @@ float steepness(const Grid<Lab>& lab, int x, int y) {
 
 // What passes for a soft shadow: darker than the backdrop, of nearly its hue, without an edge.
 struct ShadowRule {
-    float darkest;    // share of the backdrop's lightness
-    float off_hue;    // L*a*b* units
-    float steepest;   // lightness per pixel
+    float darkest;   // share of the backdrop's lightness
+    float off_hue;   // L*a*b* units
+    float steepest;  // lightness per pixel
 };
 
 bool soft_shadow(const Grid<Lab>& lab, const Lab& plain, int x, int y, const ShadowRule& rule) {
@@ -67,7 +68,8 @@ bool soft_shadow(const Grid<Lab>& lab, const Lab& plain, int x, int y, const Sha
     const float share = here.l / std::max(1.0F, plain.l);
     const float da = here.a - plain.a * mix(share, 1, 0.5F);
     const float db = here.b - plain.b * mix(share, 1, 0.5F);
-    return share < 1 && share > rule.darkest && da * da + db * db < rule.off_hue * rule.off_hue && steepness(lab, x, y) < rule.steepest;
+    return share < 1 && share > rule.darkest && da * da + db * db < rule.off_hue * rule.off_hue &&
+           steepness(lab, x, y) < rule.steepest;
 }
 
 // The row under which the foot of the product lies: there the shadow of contact is deep and steep.
@@ -112,7 +114,8 @@ Regions flood_background(const Grid<Lab>& lab, const Backdrop& backdrop) {
     const auto grow = [&] {
         for (std::size_t i = 0; i < open.size(); ++i) {
             const Spot spot = open[i];
-            for (const auto [dx, dy] : neighbours) visit(spot.x + dx, spot.y + dy);
+            for (const auto [dx, dy] : neighbours)
+                visit(spot.x + dx, spot.y + dy);
         }
     };
     const auto visit_edge = [&](int x, int y) {
@@ -148,10 +151,12 @@ void open_holes(Regions& regions, const Grid<Lab>& lab, const Backdrop& backdrop
             const auto spots = connected({x, y}, seen, joins);
             if (spots.size() < smallest || spots.size() > largest) continue;
             float sum = 0;
-            for (const auto [sx, sy] : spots) sum += off(sx, sy);
+            for (const auto [sx, sy] : spots)
+                sum += off(sx, sy);
             // A highlight on the product only passes through the colour; a hole is made of it.
             if (sum / static_cast<float>(spots.size()) > exact / 2) continue;
-            for (const auto [sx, sy] : spots) regions(sx, sy) = region_background;
+            for (const auto [sx, sy] : spots)
+                regions(sx, sy) = region_background;
         }
     }
 }
@@ -170,7 +175,8 @@ void drop_specks(Regions& regions) {
     }
     for (const auto& part : parts) {
         if (part.size() * 200 >= largest) continue;
-        for (const auto [x, y] : part) regions(x, y) = region_background;
+        for (const auto [x, y] : part)
+            regions(x, y) = region_background;
     }
 }
 

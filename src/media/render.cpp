@@ -15,7 +15,10 @@ constexpr float far_away = std::numeric_limits<float>::max();
 class SetPainter {
   public:
     SetPainter(const Scene& scene, const ShadowCaster* shadow, const Picture& vista)
-        : scene_(scene), shading_(scene, shadow), vista_(vista), wall_row_(scene.camera.screen_y({0, 0, scene.wall_z})) {}
+        : scene_(scene),
+          shading_(scene, shadow),
+          vista_(vista),
+          wall_row_(scene.camera.screen_y({0, 0, scene.wall_z})) {}
 
     Rgb back(float px, float py) const {
         if (scene_.stage == Stage::flatlay) return flat(px, py);

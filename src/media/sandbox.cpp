@@ -15,7 +15,9 @@ namespace {
 
 using Filter = std::unique_ptr<void, void (*)(scmp_filter_ctx)>;
 
-bool allow(const Filter& filter, int call) { return seccomp_rule_add(filter.get(), SCMP_ACT_ALLOW, call, 0) == 0; }
+bool allow(const Filter& filter, int call) {
+    return seccomp_rule_add(filter.get(), SCMP_ACT_ALLOW, call, 0) == 0;
+}
 
 bool allow_if(const Filter& filter, int call, scmp_arg_cmp condition) {
     return seccomp_rule_add(filter.get(), SCMP_ACT_ALLOW, call, 1, condition) == 0;
@@ -23,7 +25,8 @@ bool allow_if(const Filter& filter, int call, scmp_arg_cmp condition) {
 
 bool allow_memory(const Filter& filter) {
     return allow(filter, SCMP_SYS(brk)) && allow(filter, SCMP_SYS(munmap)) && allow(filter, SCMP_SYS(mremap)) &&
-           allow(filter, SCMP_SYS(madvise)) && allow_if(filter, SCMP_SYS(mmap), SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)) &&
+           allow(filter, SCMP_SYS(madvise)) &&
+           allow_if(filter, SCMP_SYS(mmap), SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)) &&
            allow_if(filter, SCMP_SYS(mprotect), SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)) &&
            allow(filter, SCMP_SYS(get_mempolicy)) && allow(filter, SCMP_SYS(set_mempolicy));
 }
@@ -33,15 +36,16 @@ bool allow_threads(const Filter& filter) {
     return seccomp_rule_add(filter.get(), SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0) == 0 &&
            allow_if(filter, SCMP_SYS(clone), SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD)) &&
            allow_if(filter, SCMP_SYS(prctl), SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME)) && allow(filter, SCMP_SYS(futex)) &&
-           allow(filter, SCMP_SYS(set_robust_list)) && allow(filter, SCMP_SYS(rseq)) && allow(filter, SCMP_SYS(membarrier)) &&
-           allow(filter, SCMP_SYS(sched_yield)) && allow(filter, SCMP_SYS(sched_getaffinity)) && allow(filter, SCMP_SYS(gettid)) &&
+           allow(filter, SCMP_SYS(set_robust_list)) && allow(filter, SCMP_SYS(rseq)) &&
+           allow(filter, SCMP_SYS(membarrier)) && allow(filter, SCMP_SYS(sched_yield)) &&
+           allow(filter, SCMP_SYS(sched_getaffinity)) && allow(filter, SCMP_SYS(gettid)) &&
            allow(filter, SCMP_SYS(exit)) && allow(filter, SCMP_SYS(exit_group));
 }
 
 bool allow_signals(const Filter& filter) {
     return allow(filter, SCMP_SYS(rt_sigaction)) && allow(filter, SCMP_SYS(rt_sigprocmask)) &&
-           allow(filter, SCMP_SYS(rt_sigreturn)) && allow(filter, SCMP_SYS(sigaltstack)) && allow(filter, SCMP_SYS(getpid)) &&
-           allow(filter, SCMP_SYS(restart_syscall)) &&
+           allow(filter, SCMP_SYS(rt_sigreturn)) && allow(filter, SCMP_SYS(sigaltstack)) &&
+           allow(filter, SCMP_SYS(getpid)) && allow(filter, SCMP_SYS(restart_syscall)) &&
            // abort() of this process, and no other's end.
            allow_if(filter, SCMP_SYS(tgkill), SCMP_A0(SCMP_CMP_EQ, static_cast<scmp_datum_t>(getpid())));
 }
@@ -56,15 +60,18 @@ bool allow_descriptors(const Filter& filter) {
 
 bool allow_clocks(const Filter& filter) {
     return allow(filter, SCMP_SYS(clock_gettime)) && allow(filter, SCMP_SYS(clock_nanosleep)) &&
-           allow(filter, SCMP_SYS(nanosleep)) && allow(filter, SCMP_SYS(gettimeofday)) && allow(filter, SCMP_SYS(getrandom)) &&
-           allow(filter, SCMP_SYS(getrusage)) &&
+           allow(filter, SCMP_SYS(nanosleep)) && allow(filter, SCMP_SYS(gettimeofday)) &&
+           allow(filter, SCMP_SYS(getrandom)) && allow(filter, SCMP_SYS(getrusage)) &&
            // Reading limits, of this process only; the C library asks for the stack's when it starts a thread.
-           seccomp_rule_add(filter.get(), SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), 2, SCMP_A0(SCMP_CMP_EQ, 0), SCMP_A2(SCMP_CMP_EQ, 0)) == 0;
+           seccomp_rule_add(filter.get(), SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), 2, SCMP_A0(SCMP_CMP_EQ, 0),
+                            SCMP_A2(SCMP_CMP_EQ, 0)) == 0;
 }
 
 }  // namespace
 
-bool harden_process() { return prctl(PR_SET_DUMPABLE, 0) == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0; }
+bool harden_process() {
+    return prctl(PR_SET_DUMPABLE, 0) == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
+}
 
 bool lock_down() {
     forbid_files();

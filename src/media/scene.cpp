@@ -28,7 +28,8 @@ Stage choose_stage(const Settings& settings, const Subject& subject, const Produ
     if (subject.flat) return Stage::flatlay;
     if (photo || settings.room == Room::outdoor) return Stage::ledge;
     if (subject.furniture) return Stage::floor;
-    const bool asks_for_plinth = mentions(settings, "plinth") || mentions(settings, "podium") || mentions(settings, "pedestal");
+    const bool asks_for_plinth =
+        mentions(settings, "plinth") || mentions(settings, "podium") || mentions(settings, "pedestal");
     if (asks_for_plinth || settings.room == Room::studio || settings.room == Room::unspecified) return Stage::plinth;
     return Stage::table;
 }
@@ -39,12 +40,28 @@ void size_product(Scene& scene, const Settings& settings, const ProductShape& pr
     float wide = 0.56F;
     float high = 0.56F;
     switch (scene.stage) {
-        case Stage::floor: wide = 0.66F; high = 0.60F; break;
-        case Stage::plinth: wide = 0.54F; high = 0.50F; break;
-        case Stage::ledge: wide = 0.56F; high = 0.56F; break;
-        case Stage::flatlay: wide = 0.62F; high = 0.62F; break;
-        case Stage::wall: wide = 0.52F; high = 0.60F; break;
-        case Stage::table: break;
+        case Stage::floor:
+            wide = 0.66F;
+            high = 0.60F;
+            break;
+        case Stage::plinth:
+            wide = 0.54F;
+            high = 0.50F;
+            break;
+        case Stage::ledge:
+            wide = 0.56F;
+            high = 0.56F;
+            break;
+        case Stage::flatlay:
+            wide = 0.62F;
+            high = 0.62F;
+            break;
+        case Stage::wall:
+            wide = 0.52F;
+            high = 0.60F;
+            break;
+        case Stage::table:
+            break;
     }
     if (settings.angle == Angle::close_up) {
         wide *= 1.24F;
@@ -62,12 +79,23 @@ void size_product(Scene& scene, const Settings& settings, const ProductShape& pr
 float horizon_lift(const Settings& settings, Stage stage) {
     float lift = stage == Stage::floor ? 0.95F : 1.15F;
     switch (settings.angle) {
-        case Angle::low: lift = 0.42F; break;
-        case Angle::eye_level: lift = 0.85F; break;
-        case Angle::high: lift = 1.9F; break;
-        case Angle::three_quarter: lift = 1.3F; break;
-        case Angle::close_up: lift = 1.0F; break;
-        case Angle::unspecified: break;
+        case Angle::low:
+            lift = 0.42F;
+            break;
+        case Angle::eye_level:
+            lift = 0.85F;
+            break;
+        case Angle::high:
+            lift = 1.9F;
+            break;
+        case Angle::three_quarter:
+            lift = 1.3F;
+            break;
+        case Angle::close_up:
+            lift = 1.0F;
+            break;
+        case Angle::unspecified:
+            break;
     }
     return lift;
 }
@@ -122,12 +150,18 @@ void set_wall(Scene& scene, const Settings& settings, const Subject& subject) {
 
 const char* to_string(Stage stage) {
     switch (stage) {
-        case Stage::floor: return "floor";
-        case Stage::table: return "table";
-        case Stage::plinth: return "plinth";
-        case Stage::ledge: return "ledge";
-        case Stage::flatlay: return "flatlay";
-        case Stage::wall: return "wall";
+        case Stage::floor:
+            return "floor";
+        case Stage::table:
+            return "table";
+        case Stage::plinth:
+            return "plinth";
+        case Stage::ledge:
+            return "ledge";
+        case Stage::flatlay:
+            return "flatlay";
+        case Stage::wall:
+            return "wall";
     }
     return "floor";
 }

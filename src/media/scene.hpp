@@ -44,8 +44,8 @@ struct Rug {
 struct Arch {
     float x = 0;
     float half_width = 0.5F;
-    float top = 1;        // height of the crown
-    bool round = true;    // a full disc instead of an arch: center at `top` - half_width
+    float top = 1;      // height of the crown
+    bool round = true;  // a full disc instead of an arch: center at `top` - half_width
     bool recessed = true;
     Rgb color;
 };
@@ -55,17 +55,17 @@ struct Scene {
     int width = 0;  // pixels of the picture
     int height = 0;
     Camera camera;
-    float unit = 1;         // size of this set against a room
-    float product_z = 2;    // depth that the product stands at
-    float product_base = 0; // height that it stands at
-    float product_x = 0;    // its middle
-    float product_width = 0;   // pixels
+    float unit = 1;           // size of this set against a room
+    float product_z = 2;      // depth that the product stands at
+    float product_base = 0;   // height that it stands at
+    float product_x = 0;      // its middle
+    float product_width = 0;  // pixels
     float product_height = 0;
     float wall_z = 3;
-    float side_x = 0;       // a wall on the left (below 0) or right (above 0); 0 is none
-    float skirting = 0;     // height of the skirting board; 0 is none
-    bool sweep = false;     // ground and wall run into each other
-    float blur_far = 0;     // pixels of blur on the wall
+    float side_x = 0;    // a wall on the left (below 0) or right (above 0); 0 is none
+    float skirting = 0;  // height of the skirting board; 0 is none
+    bool sweep = false;  // ground and wall run into each other
+    float blur_far = 0;  // pixels of blur on the wall
     Ground ground;
     Wall wall;
     Palette palette;

@@ -13,11 +13,13 @@ namespace {
 using core::Json;
 
 constexpr std::array<std::string_view, 9> rooms{"living_room", "bedroom", "kitchen", "bathroom", "dining_room",
-                                                "office", "hallway", "outdoor", "studio"};
-constexpr std::array<std::string_view, 8> styles{"modern", "scandinavian", "industrial", "rustic",
-                                                 "classic", "minimalist", "bohemian", "japandi"};
-constexpr std::array<const char*, 7> lightings{"natural", "morning", "golden_hour", "evening", "studio", "dramatic", "soft"};
-constexpr std::array<std::string_view, 7> schemes{"neutral", "warm", "cool", "earthy", "pastel", "monochrome", "vibrant"};
+                                                "office",      "hallway", "outdoor", "studio"};
+constexpr std::array<std::string_view, 8> styles{"modern",  "scandinavian", "industrial", "rustic",
+                                                 "classic", "minimalist",   "bohemian",   "japandi"};
+constexpr std::array<const char*, 7> lightings{"natural", "morning",  "golden_hour", "evening",
+                                               "studio",  "dramatic", "soft"};
+constexpr std::array<std::string_view, 7> schemes{"neutral", "warm",       "cool",   "earthy",
+                                                  "pastel",  "monochrome", "vibrant"};
 constexpr std::array<std::string_view, 5> angles{"eye_level", "low", "high", "three_quarter", "close_up"};
 
 struct Ratio {
@@ -25,8 +27,15 @@ struct Ratio {
     int width;
     int height;
 };
-constexpr std::array<Ratio, 9> ratios{{{"1:1", 1, 1}, {"4:3", 4, 3}, {"3:4", 3, 4}, {"3:2", 3, 2}, {"2:3", 2, 3},
-                                       {"16:9", 16, 9}, {"9:16", 9, 16}, {"4:5", 4, 5}, {"5:4", 5, 4}}};
+constexpr std::array<Ratio, 9> ratios{{{"1:1", 1, 1},
+                                       {"4:3", 4, 3},
+                                       {"3:4", 3, 4},
+                                       {"3:2", 3, 2},
+                                       {"2:3", 2, 3},
+                                       {"16:9", 16, 9},
+                                       {"9:16", 9, 16},
+                                       {"4:5", 4, 5},
+                                       {"5:4", 5, 4}}};
 
 std::string text(const Json& settings, const char* name) {
     const std::string* found = core::find_string(settings, name);

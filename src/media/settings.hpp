@@ -24,12 +24,12 @@ struct Settings {
     Angle angle = Angle::unspecified;
     int aspect_width = 1;  // 1:1, 4:3, 3:4, 3:2, 2:3, 16:9, 9:16, 4:5, 5:4
     int aspect_height = 1;
-    std::string surroundings;         // lower case
-    std::vector<std::string> props;   // lower case
-    int variety = 5;                  // 1 calm .. 10 adventurous
+    std::string surroundings;        // lower case
+    std::vector<std::string> props;  // lower case
+    int variety = 5;                 // 1 calm .. 10 adventurous
     bool match_product_colors = false;
-    std::string prompt;               // lower case
-    std::uint64_t seed = 0;           // of settings and prompt
+    std::string prompt;      // lower case
+    std::uint64_t seed = 0;  // of settings and prompt
 };
 
 Settings read_settings(const core::Json& settings, const std::string& prompt);

@@ -12,7 +12,8 @@ Vec aim_of(const Scene& scene) {
     const float view = scene.picture_width_metres();
     const float view_height = view * static_cast<float>(scene.height) / static_cast<float>(scene.width);
     if (scene.stage == Stage::flatlay) return {0, 0, 0};
-    if (scene.light.gobo == Gobo::spot) return {0, scene.product_base + 0.25F * std::min(view, view_height), scene.wall_z};
+    if (scene.light.gobo == Gobo::spot)
+        return {0, scene.product_base + 0.25F * std::min(view, view_height), scene.wall_z};
     const float away = scene.light.to_key.x < 0 ? 1.0F : -1.0F;
     return {away * 0.05F * view, scene.product_base + 0.34F * view_height, scene.wall_z};
 }
@@ -22,17 +23,23 @@ Vec aim_of(const Scene& scene) {
 Shading::Shading(const Scene& scene, const ShadowCaster* shadow)
     : scene_(scene),
       shadow_(shadow),
-      gobo_(scene.light, std::max(scene.picture_width_metres(), 0.8F * scene.picture_width_metres() * static_cast<float>(scene.height) / static_cast<float>(scene.width)),
+      gobo_(scene.light,
+            std::max(scene.picture_width_metres(), 0.8F * scene.picture_width_metres() *
+                                                       static_cast<float>(scene.height) /
+                                                       static_cast<float>(scene.width)),
             aim_of(scene), scene.seed),
       reach_(0.10F * scene.picture_width_metres()) {}
 
 float Shading::key_at(Vec p) const {
     float key = gobo_.passes(p) * (shadow_ != nullptr ? shadow_->light_at(p) : 1.0F);
-    for (const Vessel& vessel : scene_.vessels) key *= passes(vessel, p, scene_.light.to_key, scene_.light.shadow_softness);
+    for (const Vessel& vessel : scene_.vessels)
+        key *= passes(vessel, p, scene_.light.to_key, scene_.light.shadow_softness);
     return key;
 }
 
-float Shading::facing(Vec normal) const { return std::max(0.0F, dot(normal, scene_.light.to_key)); }
+float Shading::facing(Vec normal) const {
+    return std::max(0.0F, dot(normal, scene_.light.to_key));
+}
 
 Rgb Shading::lit(Rgb albedo, float facing, float key_share, float ambient_share) const {
     return albedo * (scene_.light.ambient * ambient_share + scene_.light.key * (facing * key_share));
@@ -62,7 +69,8 @@ void Shading::apply_arch(Vec p, float pixel, Rgb& albedo, float& key, float& amb
     const float depth = 0.18F * arch.half_width;
     const Vec to_key = scene_.light.to_key;
     const float t = depth / std::max(0.2F, -to_key.z);
-    const float shaded = smoothstep(-0.05F * arch.half_width, 0.03F * arch.half_width, outside(p.x + to_key.x * t, p.y + to_key.y * t));
+    const float shaded =
+        smoothstep(-0.05F * arch.half_width, 0.03F * arch.half_width, outside(p.x + to_key.x * t, p.y + to_key.y * t));
     key *= mix(1.0F, 1 - 0.85F * shaded, inside);
     ambient *= mix(1.0F, 0.72F + 0.28F * smoothstep(0, 0.35F * arch.half_width, -off), inside);
 }
@@ -103,7 +111,8 @@ Rgb Shading::side_wall(Vec p, float pixel) const {
     const float corner = std::exp(-(scene_.wall_z - p.z) / (0.8F * reach_));
     float ambient = 0.80F - 0.14F * corner - 0.30F * std::exp(-p.y / (0.5F * reach_));
     Rgb albedo = scene_.wall.color(p.z, p.y, pixel);
-    if (scene_.skirting > 0 && p.y < scene_.skirting) albedo = mix(albedo, with_lightness(scene_.palette.wall, 88), 0.75F);
+    if (scene_.skirting > 0 && p.y < scene_.skirting)
+        albedo = mix(albedo, with_lightness(scene_.palette.wall, 88), 0.75F);
     return lit(albedo, 0, 0, ambient);
 }
 
@@ -121,9 +130,10 @@ Rgb Shading::rug_color(Vec p, float pixel, Rgb below) const {
     // Its own thickness darkens the floor along the edge.
     Rgb color = below * (1 - 0.35F * std::exp(std::min(0.0F, inside) / 0.018F));
     const float thread = value_noise(scene_.seed ^ 0x99, p.z * 110, p.x * 6);
-    if (in_z > 0) color = mix(color, woven * 1.04F, smoothstep(0.35F, 0.6F, thread) * smoothstep(-fringe, -fringe + 0.01F, in_x));
-    const float lines = smoothstep(0.09F, 0.095F, inside) - smoothstep(0.125F, 0.13F, inside) + smoothstep(0.15F, 0.153F, inside) -
-                        smoothstep(0.160F, 0.163F, inside);
+    if (in_z > 0)
+        color = mix(color, woven * 1.04F, smoothstep(0.35F, 0.6F, thread) * smoothstep(-fringe, -fringe + 0.01F, in_x));
+    const float lines = smoothstep(0.09F, 0.095F, inside) - smoothstep(0.125F, 0.13F, inside) +
+                        smoothstep(0.15F, 0.153F, inside) - smoothstep(0.160F, 0.163F, inside);
     const float field = 0.5F + 0.5F * fractal_noise(scene_.seed ^ 0x55, p.x * 2, p.z * 2, 3);
     const Rgb dyed = mix(woven * (0.92F + 0.12F * field), rug.border * (0.8F + 0.3F * field), 0.62F * lines);
     return mix(color, dyed, smoothstep(-pixel, pixel, inside));
@@ -132,14 +142,16 @@ Rgb Shading::rug_color(Vec p, float pixel, Rgb below) const {
 Rgb Shading::ground(Vec p, float pixel_x, float pixel_z) const {
     const float key = key_at(p);
     const float to_wall = scene_.wall_z - p.z;
-    float ambient = scene_.sweep || scene_.stage == Stage::ledge ? 1.0F : 1 - 0.36F * std::exp(-to_wall / (0.6F * reach_));
+    float ambient =
+        scene_.sweep || scene_.stage == Stage::ledge ? 1.0F : 1 - 0.36F * std::exp(-to_wall / (0.6F * reach_));
     if (shadow_ != nullptr && scene_.plinths.empty()) ambient *= shadow_->ambient_at(p);
     for (const Plinth& plinth : scene_.plinths) {
         const float off = std::max(0.0F, std::hypot(p.x - plinth.x, p.z - plinth.z) - plinth.radius);
         ambient *= 1 - 0.42F * std::exp(-off / (0.25F * plinth.radius));
     }
     for (const Vessel& vessel : scene_.vessels) {
-        const float off = std::max(0.0F, std::hypot(p.x - vessel.x, p.z - vessel.z) - vessel.radius(0.02F * vessel.height));
+        const float off =
+            std::max(0.0F, std::hypot(p.x - vessel.x, p.z - vessel.z) - vessel.radius(0.02F * vessel.height));
         ambient *= 1 - 0.5F * std::exp(-off / (0.12F * vessel.height));
     }
     Rgb albedo = scene_.ground.color(p.x, p.z, pixel_x, pixel_z);
@@ -172,7 +184,10 @@ Rgb Shading::vessel(const VesselHit& hit, const Vessel& vessel) const {
     // A matte glaze: a broad sheen where the light would be mirrored into the camera.
     const Vec half = unit(scene_.light.to_key + Vec{0, 0.1F, -1});
     const float sheen = 0.10F * std::pow(std::max(0.0F, dot(hit.normal, half)), 14.0F);
-    const float speckle = 1 + 0.10F * (fractal_noise(scene_.seed ^ 0xce7a, (hit.point.x + hit.point.z) / vessel.height * 40, hit.point.y / vessel.height * 60, 2) - 0.5F);
+    const float speckle =
+        1 + 0.10F * (fractal_noise(scene_.seed ^ 0xce7a, (hit.point.x + hit.point.z) / vessel.height * 40,
+                                   hit.point.y / vessel.height * 60, 2) -
+                     0.5F);
     const float low = std::exp(-hit.point.y / (0.18F * vessel.height));
     const float key = gobo_.passes(hit.point);
     return lit(vessel.color * speckle, wrapped, key, 0.86F - 0.35F * low) + scene_.light.key * (sheen * key);

@@ -10,7 +10,9 @@ struct Point {
     float y;
 };
 
-float turn(Point a, Point b, Point c) { return (b.x - a.x) * (c.y - a.y) - (b.y - a.y) * (c.x - a.x); }
+float turn(Point a, Point b, Point c) {
+    return (b.x - a.x) * (c.y - a.y) - (b.y - a.y) * (c.x - a.x);
+}
 
 // The taut string under the points (rows grow downward), left to right.
 std::vector<Point> lower_hull(const std::vector<float>& bottom) {
@@ -18,7 +20,8 @@ std::vector<Point> lower_hull(const std::vector<float>& bottom) {
     for (std::size_t x = 0; x < bottom.size(); ++x) {
         if (bottom[x] < 0) continue;
         const Point next{static_cast<float>(x), bottom[x]};
-        while (hull.size() >= 2 && turn(hull[hull.size() - 2], hull.back(), next) >= 0) hull.pop_back();
+        while (hull.size() >= 2 && turn(hull[hull.size() - 2], hull.back(), next) >= 0)
+            hull.pop_back();
         hull.push_back(next);
     }
     return hull;
@@ -72,7 +75,8 @@ ShadowCaster::ShadowCaster(const Scene& scene, const Mask& cover, const Footing&
 
     // Each column stands on the ground, whatever the perspective of the photo lifts it to.
     float lowest = 0;
-    for (const float ground : footing.ground) lowest = std::max(lowest, ground);
+    for (const float ground : footing.ground)
+        lowest = std::max(lowest, ground);
     foot_left_ = width;
     foot_right_ = -width;
     for (int v = 0; v < screen.height(); ++v) {
@@ -104,15 +108,18 @@ void ShadowCaster::add_levels(Mask screen) {
     constexpr int margin = 70;
     Mask wide(screen.width() + 2 * margin, screen.height() + 2 * margin);
     for (int y = 0; y < screen.height(); ++y) {
-        for (int x = 0; x < screen.width(); ++x) wide(x + margin, y + margin) = screen(x, y);
+        for (int x = 0; x < screen.width(); ++x)
+            wide(x + margin, y + margin) = screen(x, y);
     }
     // Below the ground there is more of the same; without it a shadow would fade where it meets its caster.
     for (int y = screen.height() + margin; y < wide.height(); ++y) {
-        for (int x = 0; x < screen.width(); ++x) wide(x + margin, y) = screen(x, screen.height() - 1);
+        for (int x = 0; x < screen.width(); ++x)
+            wide(x + margin, y) = screen(x, screen.height() - 1);
     }
     left_ -= margin / texels_;
     top_ += margin / texels_;
-    for (float sigma = 1; sigma < 40; sigma *= 2) levels_.push_back(blurred(wide, sigma));
+    for (float sigma = 1; sigma < 40; sigma *= 2)
+        levels_.push_back(blurred(wide, sigma));
 }
 
 float ShadowCaster::light_at(Vec p) const {
@@ -133,7 +140,8 @@ float ShadowCaster::light_at(Vec p) const {
 float ShadowCaster::ambient_at(Vec p) const {
     if (foot_right_ <= foot_left_) return 1;
     const float half = (foot_right_ - foot_left_) / 2;
-    const float depth = std::min(0.36F * half, 0.30F * scene_.product_height / scene_.camera.scale_at(scene_.product_z));
+    const float depth =
+        std::min(0.36F * half, 0.30F * scene_.product_height / scene_.camera.scale_at(scene_.product_z));
     const float dx = std::max(0.0F, std::fabs(p.x - (foot_left_ + foot_right_) / 2) - half);
     const float dz = std::max(0.0F, std::fabs(p.z - scene_.product_z - 0.9F * depth) - depth);
     const float reach = 0.22F * half + 0.5F * depth;

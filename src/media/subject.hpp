@@ -6,7 +6,7 @@
 namespace atelier::media {
 
 struct Subject {
-    float width = 0.36F;    // metres, across the cut-out
+    float width = 0.36F;     // metres, across the cut-out
     bool furniture = false;  // stands on the floor of a room
     bool flat = false;       // photographed from above: lies on a surface
     bool known = false;      // a word was found

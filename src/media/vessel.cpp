@@ -15,15 +15,21 @@ const Profile& profile(VesselKind kind) {
     static constexpr Profile bowl{0.34F, 0.55F, 0.72F, 0.84F, 0.93F, 0.99F, 1.04F, 1.07F, 1.09F};
     static constexpr Profile beaker{0.30F, 0.34F, 0.35F, 0.355F, 0.36F, 0.362F, 0.365F, 0.368F, 0.372F};
     switch (kind) {
-        case VesselKind::bottle: return bottle;
-        case VesselKind::jar: return jar;
-        case VesselKind::bowl: return bowl;
-        case VesselKind::beaker: return beaker;
+        case VesselKind::bottle:
+            return bottle;
+        case VesselKind::jar:
+            return jar;
+        case VesselKind::bowl:
+            return bowl;
+        case VesselKind::beaker:
+            return beaker;
     }
     return jar;
 }
 
-float outside(const Vessel& vessel, Vec p) { return std::hypot(p.x - vessel.x, p.z - vessel.z) - vessel.radius(p.y); }
+float outside(const Vessel& vessel, Vec p) {
+    return std::hypot(p.x - vessel.x, p.z - vessel.z) - vessel.radius(p.y);
+}
 
 }  // namespace
 
@@ -43,14 +49,16 @@ float Vessel::radius(float y) const {
 
 float Vessel::widest() const {
     float widest = 0;
-    for (int step = 0; step <= 16; ++step) widest = std::max(widest, radius(height * static_cast<float>(step) / 16));
+    for (int step = 0; step <= 16; ++step)
+        widest = std::max(widest, radius(height * static_cast<float>(step) / 16));
     return widest;
 }
 
 VesselHit meet(const Vessel& vessel, const Camera& camera, Vec ray) {
     const float reach = 1.15F * vessel.height;
     const Vec middle_of = camera.along(ray, vessel.z);
-    if (std::fabs(middle_of.x - vessel.x) > 1.3F * reach || middle_of.y < -0.8F * reach || middle_of.y > 1.8F * reach) return {};
+    if (std::fabs(middle_of.x - vessel.x) > 1.3F * reach || middle_of.y < -0.8F * reach || middle_of.y > 1.8F * reach)
+        return {};
     constexpr int steps = 40;
     VesselHit result;
     const Vec mouth = ray.y < 0 ? camera.along(ray, (vessel.height - camera.height) / ray.y) : Vec{};
@@ -71,7 +79,9 @@ VesselHit meet(const Vessel& vessel, const Camera& camera, Vec ray) {
         const Vec p = camera.along(ray, depth);
         if (p.y < 0 || p.y > vessel.height) return result;
         const float step_y = 0.01F * vessel.height;
-        const float slope = (vessel.radius(std::min(p.y + step_y, vessel.height)) - vessel.radius(std::max(0.0F, p.y - step_y))) / (2 * step_y);
+        const float slope =
+            (vessel.radius(std::min(p.y + step_y, vessel.height)) - vessel.radius(std::max(0.0F, p.y - step_y))) /
+            (2 * step_y);
         const float away = std::hypot(p.x - vessel.x, p.z - vessel.z);
         result = {true, depth, p, unit({(p.x - vessel.x) / away, -slope, (p.z - vessel.z) / away}), false};
         return result;

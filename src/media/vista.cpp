@@ -37,7 +37,8 @@ void add_highlight(Picture& picture, float cx, float cy, float radius, Rgb color
             const float off = std::hypot(static_cast<float>(x) - cx, static_cast<float>(y) - cy);
             const float disc = 1 - smoothstep(radius - 1.5F, radius + 1.5F, off);
             // A lens draws the rim of a blurred highlight a little brighter.
-            picture(x, y) = picture(x, y) + color * (disc * strength * (0.75F + 0.25F * smoothstep(0.6F * radius, radius, off)));
+            picture(x, y) =
+                picture(x, y) + color * (disc * strength * (0.75F + 0.25F * smoothstep(0.6F * radius, radius, off)));
         }
     }
 }
@@ -80,7 +81,8 @@ Picture make_vista(const Scene& scene, const Picture& photo) {
     Picture picture = photo.empty() ? garden(scene, below) : covering(scene, photo, below);
     if (!photo.empty()) picture = blurred(picture, 0.0058F * static_cast<float>(std::max(scene.width, scene.height)));
     const Rgb tone = grade(scene.light);
-    for (Rgb& cell : picture.cells()) cell = cell * tone;
+    for (Rgb& cell : picture.cells())
+        cell = cell * tone;
     return picture;
 }
 

@@ -24,11 +24,19 @@ Block block_at(float x, float y, float width, float height, float shift) {
     return {static_cast<int>(column), static_cast<int>(row), std::min(u, 1 - u) * width, std::min(v, 1 - v) * height};
 }
 
-Block brick_at(float x, float y) { return block_at(x, y, 0.25F, 0.077F, 0.5F); }
-Block subway_at(float x, float y) { return block_at(x, y, 0.20F, 0.10F, 0.5F); }
-Block zellige_at(float x, float y) { return block_at(x, y, 0.10F, 0.10F, 0); }
+Block brick_at(float x, float y) {
+    return block_at(x, y, 0.25F, 0.077F, 0.5F);
+}
+Block subway_at(float x, float y) {
+    return block_at(x, y, 0.20F, 0.10F, 0.5F);
+}
+Block zellige_at(float x, float y) {
+    return block_at(x, y, 0.10F, 0.10F, 0);
+}
 
-float fraction(float value) { return value - std::floor(value); }
+float fraction(float value) {
+    return value - std::floor(value);
+}
 
 // 1 on the face of a block, 0 in the joint, with a rounded edge.
 float face(const Block& block, float joint, float bevel) {
@@ -51,7 +59,9 @@ float panels_relief(float x, float y) {
     return std::max({moulding(u, y - 0.50F, 0.74F, 0.46F), moulding(u, y - 1.86F, 0.74F, 1.72F), dado});
 }
 
-float slat_within(float x) { return x / 0.055F - std::floor(x / 0.055F); }
+float slat_within(float x) {
+    return x / 0.055F - std::floor(x / 0.055F);
+}
 
 float wood_value(std::uint64_t seed, float across, float along, float blur) {
     const float bands = fractal_noise(seed, across * 26, along * 0.7F, 3);
@@ -64,7 +74,8 @@ Rgb brick_color(const Wall& wall, float x, float y) {
     const float tone = chance(wall.seed, block.column, block.row);
     const float hue = chance(wall.seed + 1, block.column, block.row) - 0.5F;
     const float grit = fractal_noise(wall.seed + 2, x * 60, y * 60, 3) - 0.5F;
-    const Rgb clay = Rgb{wall.base.r * (1 + 0.12F * hue), wall.base.g, wall.base.b * (1 - 0.15F * hue)} * (0.76F + 0.46F * tone + 0.34F * grit);
+    const Rgb clay = Rgb{wall.base.r * (1 + 0.12F * hue), wall.base.g, wall.base.b * (1 - 0.15F * hue)} *
+                     (0.76F + 0.46F * tone + 0.34F * grit);
     return mix(wall.second * (1 + 0.25F * grit), clay, face(block, 0.010F, 0.004F));
 }
 
@@ -76,17 +87,26 @@ Rgb tile_color(const Wall& wall, const Block& block, float x, float y, float var
 
 }  // namespace
 
-bool Wall::has_relief() const { return kind != WallKind::seamless; }
+bool Wall::has_relief() const {
+    return kind != WallKind::seamless;
+}
 
 float Wall::relief(float x, float y) const {
     const float u = x / unit;
     const float v = y / unit;
     float height = 0;
     switch (kind) {
-        case WallKind::seamless: break;
-        case WallKind::plaster: height = 0.006F * fractal_noise(seed + 20, u * 5, v * 5, 4); break;
-        case WallKind::concrete: height = 0.0035F * fractal_noise(seed + 20, u * 9, v * 9, 3); break;
-        case WallKind::panels: height = panels_relief(u, v); break;
+        case WallKind::seamless:
+            break;
+        case WallKind::plaster:
+            height = 0.006F * fractal_noise(seed + 20, u * 5, v * 5, 4);
+            break;
+        case WallKind::concrete:
+            height = 0.0035F * fractal_noise(seed + 20, u * 9, v * 9, 3);
+            break;
+        case WallKind::panels:
+            height = panels_relief(u, v);
+            break;
         case WallKind::slats: {
             const float within = slat_within(u);
             height = 0.014F * smoothstep(0.0F, 0.10F, within) * (1 - smoothstep(0.66F, 0.76F, within));
@@ -107,7 +127,9 @@ float Wall::relief(float x, float y) const {
             const Block block = zellige_at(u, v);
             const float lean_x = chance(seed + 8, block.column, block.row) - 0.5F;
             const float lean_y = chance(seed + 9, block.column, block.row) - 0.5F;
-            height = 0.002F * face(block, 0.003F, 0.006F) + 0.05F * (fraction(u / 0.10F) * lean_x + fraction(v / 0.10F) * lean_y) * 0.10F + 0.004F * fractal_noise(seed + 20, u * 16, v * 16, 2);
+            height = 0.002F * face(block, 0.003F, 0.006F) +
+                     0.05F * (fraction(u / 0.10F) * lean_x + fraction(v / 0.10F) * lean_y) * 0.10F +
+                     0.004F * fractal_noise(seed + 20, u * 16, v * 16, 2);
             break;
         }
         case WallKind::boards: {
@@ -123,8 +145,10 @@ Rgb Wall::color(float x, float y, float blur) const {
     const float u = x / unit;
     const float v = y / unit;
     switch (kind) {
-        case WallKind::seamless: return base;
-        case WallKind::panels: return base;
+        case WallKind::seamless:
+            return base;
+        case WallKind::panels:
+            return base;
         case WallKind::plaster: {
             const float cloud = fractal_noise(seed, u * 0.9F, v * 0.9F, 4) - 0.5F;
             const float brushed = fractal_noise(seed + 3, u * 5, v * 3, 3) - 0.5F;
@@ -147,12 +171,16 @@ Rgb Wall::color(float x, float y, float blur) const {
             const int index = static_cast<int>(std::floor(u / 0.055F));
             const std::uint64_t slat = seed + static_cast<std::uint64_t>(index + 4096) * 7919;
             const float on = smoothstep(0.0F, 0.06F, within) * (1 - smoothstep(0.70F, 0.76F, within));
-            const Rgb tone = second * (wood_value(slat, within * 0.055F, v, blur) * (0.92F + 0.16F * chance(slat, 1, 1)));
+            const Rgb tone =
+                second * (wood_value(slat, within * 0.055F, v, blur) * (0.92F + 0.16F * chance(slat, 1, 1)));
             return mix(second * 0.10F, tone, on);
         }
-        case WallKind::brick: return brick_color(*this, u, v);
-        case WallKind::tiles: return tile_color(*this, subway_at(u, v), u, v, 0.06F, 0.003F);
-        case WallKind::zellige: return tile_color(*this, zellige_at(u, v), u, v, 0.20F, 0.003F);
+        case WallKind::brick:
+            return brick_color(*this, u, v);
+        case WallKind::tiles:
+            return tile_color(*this, subway_at(u, v), u, v, 0.06F, 0.003F);
+        case WallKind::zellige:
+            return tile_color(*this, zellige_at(u, v), u, v, 0.20F, 0.003F);
         case WallKind::boards: {
             const int index = static_cast<int>(std::floor(u / 0.11F));
             const float within = u / 0.11F - std::floor(u / 0.11F);

@@ -18,7 +18,9 @@ constexpr int reads_at_a_time = 16;
 constexpr std::size_t frames_at_a_time = 64;
 }  // namespace
 
-Channel::~Channel() { close(socket_); }
+Channel::~Channel() {
+    close(socket_);
+}
 
 bool Channel::queue(wire::FrameType type, std::int64_t attempt, std::string_view payload) {
     Outgoing frame{type, attempt, {}};

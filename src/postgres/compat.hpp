@@ -11,7 +11,9 @@
 namespace atelier::postgres::compat {
 
 // Fills a tuplestore for a set-returning function; rows go to rsinfo->setResult.
-inline void begin_result_set(FunctionCallInfo fcinfo) { InitMaterializedSRF(fcinfo, 0); }
+inline void begin_result_set(FunctionCallInfo fcinfo) {
+    InitMaterializedSRF(fcinfo, 0);
+}
 
 inline bool owns_database(Oid database, Oid role) {
 #if PG_VERSION_NUM >= 160000

@@ -1,7 +1,7 @@
 #pragma once
 // A worker is a connection, and DROP DATABASE, ALTER DATABASE ... RENAME, ALTER DATABASE ... SET TABLESPACE and CREATE
-// DATABASE ... TEMPLATE refuse a database with connections. A ProcessUtility hook stops the worker of the database first
-// and holds the launcher back until the command's transaction ends, whichever way.
+// DATABASE ... TEMPLATE refuse a database with connections. A ProcessUtility hook stops the worker of the database
+// first and holds the launcher back until the command's transaction ends, whichever way.
 
 namespace atelier::postgres {
 

@@ -47,7 +47,8 @@ Datum text_datum(const std::string& text) {
 }
 
 LaneNote entry_in(std::uint64_t row, int column) {
-    return {DatumGetInt32(cell(row, column)), DatumGetInt16(cell(row, column + 1)), DatumGetInt64(cell(row, column + 2))};
+    return {DatumGetInt32(cell(row, column)), DatumGetInt16(cell(row, column + 1)),
+            DatumGetInt64(cell(row, column + 2))};
 }
 
 template <class Number>
@@ -63,7 +64,9 @@ Datum array_datum(const std::vector<Number>& numbers) {
         }
     }
     constexpr Oid type = sizeof(Number) == 8 ? INT8OID : sizeof(Number) == 4 ? INT4OID : INT2OID;
-    constexpr char alignment = sizeof(Number) == 8 ? TYPALIGN_DOUBLE : sizeof(Number) == 4 ? TYPALIGN_INT : TYPALIGN_SHORT;
+    constexpr char alignment = sizeof(Number) == 8   ? TYPALIGN_DOUBLE
+                               : sizeof(Number) == 4 ? TYPALIGN_INT
+                                                     : TYPALIGN_SHORT;
     return PointerGetDatum(construct_array(elements, static_cast<int>(numbers.size()), type, sizeof(Number),
                                            sizeof(Number) < 8 || FLOAT8PASSBYVAL, alignment));
 }
@@ -111,14 +114,14 @@ void settle(std::int64_t epoch, const std::string& answers) {
     call_postgres<Call>(
         [](Call& c) {
             static Statement statement{"select atelier_internal.settle($1, $2)", 2, {INT8OID, JSONBOID}};
-            Datums values = {Int64GetDatum(c.epoch),
-                             DirectFunctionCall1(jsonb_in, CStringGetDatum(c.answers.c_str()))};
+            Datums values = {Int64GetDatum(c.epoch), DirectFunctionCall1(jsonb_in, CStringGetDatum(c.answers.c_str()))};
             execute(statement, values);
         },
         call);
 }
 
-void settle_rejected(std::int64_t epoch, std::int64_t attempt, const std::string& sqlstate, const std::string& message) {
+void settle_rejected(std::int64_t epoch, std::int64_t attempt, const std::string& sqlstate,
+                     const std::string& message) {
     struct Call {
         std::int64_t epoch;
         std::int64_t attempt;
@@ -173,9 +176,9 @@ std::vector<LeasedRow> lease(const LeaseRequest& request) {
                 7,
                 {INT8OID, INT4OID, INT4ARRAYOID, INT2ARRAYOID, INT8ARRAYOID, INT4ARRAYOID, INT4ARRAYOID}};
             const LeaseRequest& in = c.request;
-            Datums values = {Int64GetDatum(in.epoch),          Int32GetDatum(in.capacity),
-                             array_datum(in.keys.lanes),       array_datum(in.keys.priorities),
-                             array_datum(in.keys.watermarks),  array_datum(in.busy_lanes),
+            Datums values = {Int64GetDatum(in.epoch),         Int32GetDatum(in.capacity),
+                             array_datum(in.keys.lanes),      array_datum(in.keys.priorities),
+                             array_datum(in.keys.watermarks), array_datum(in.busy_lanes),
                              array_datum(in.in_flight)};
             execute(statement, values);
             for (std::uint64_t row = 0; row < SPI_processed; ++row) {

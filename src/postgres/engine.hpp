@@ -1,6 +1,6 @@
 #pragma once
-// The engine's SQL functions (schema atelier_internal) as C++ functions. Each runs inside an open Transaction and throws
-// PgError. What they mean is said in the COMMENTs of sql/engine.
+// The engine's SQL functions (schema atelier_internal) as C++ functions. Each runs inside an open Transaction and
+// throws PgError. What they mean is said in the COMMENTs of sql/engine.
 
 #include "postgres/in_flight.hpp"
 #include "postgres/notes.hpp"
@@ -11,7 +11,7 @@ namespace atelier::postgres::engine {
 
 struct LeasedRow {
     LaneNote entry;
-    std::int64_t attempt = 0;       // 0: the entry was consumed without an attempt
+    std::int64_t attempt = 0;  // 0: the entry was consumed without an attempt
     std::int32_t timeout_ms = 0;
     std::optional<std::string> order;  // nullopt: nothing to send
 };

@@ -238,7 +238,8 @@ void ExecutorLink::kill_now() noexcept {
         if (leaving_.empty()) return;
         poll(nullptr, 0, static_cast<int>(kill_step.count()));
     }
-    for (const auto& process : leaving_) process->kill_group();
+    for (const auto& process : leaving_)
+        process->kill_group();
     reap_old();
 }
 

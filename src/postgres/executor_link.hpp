@@ -114,7 +114,7 @@ class ExecutorLink {
     core::Instant dying_since_{};
     core::Milliseconds backoff_{0};
     int early_deaths_ = 0;
-    bool answered_ = false;      // this executor gave an answer: it works
+    bool answered_ = false;  // this executor gave an answer: it works
     bool killed_silent_ = false;
     bool drained_ = false;
     bool was_busy_ = false;

@@ -41,12 +41,9 @@ ExecutorPlan make_executor_plan() {
     Places places;
     call_postgres(find_places, places);
     const core::Json hello = {
-        {"build", core::build_id()},
-        {"store_directory", places.store},
-        {"spool_directory", places.spool},
-        {"media_children", settings::media_children},
-        {"media_program", places.media},
-        {"shutdown_wait_ms", settings::shutdown_wait_ms},
+        {"build", core::build_id()},       {"store_directory", places.store},
+        {"spool_directory", places.spool}, {"media_children", settings::media_children},
+        {"media_program", places.media},   {"shutdown_wait_ms", settings::shutdown_wait_ms},
     };
     return {places.executor, places.spool + "/executor.log", core::write_json(hello), std::string(core::build_id())};
 }

@@ -72,8 +72,7 @@ class SpawnPlan {
             posix_spawn_file_actions_adddup2(&actions_, pipe, pipe_at),
             posix_spawn_file_actions_addclosefrom_np(&actions_, pipe_at + 1),
             // The postmaster signals process groups, and the worker's own signal state must not be inherited.
-            posix_spawnattr_setflags(&attributes_,
-                                     POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK),
+            posix_spawnattr_setflags(&attributes_, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK),
             posix_spawnattr_setsigdefault(&attributes_, &all),
             posix_spawnattr_setsigmask(&attributes_, &none),
         };
@@ -131,7 +130,9 @@ core::Result<ExecutorProcess::Started> ExecutorProcess::start(const std::string&
     return Started{pid, reading.release(), ours.release()};
 }
 
-ExecutorProcess::~ExecutorProcess() { close(pipe_); }
+ExecutorProcess::~ExecutorProcess() {
+    close(pipe_);
+}
 
 std::optional<std::string> ExecutorProcess::read_end() {
     char buffer[64];

@@ -3,8 +3,8 @@
 // and no exception enters PostgreSQL. There are two ways across and no third:
 //   enter()          PostgreSQL calls C++: an exception becomes an ereport after the last C++ object is gone.
 //   call_postgres()  C++ calls PostgreSQL: an ereport becomes a PgError.
-// A function whose locals are all trivially destructible and which calls nothing that throws stands on PostgreSQL's side
-// of the border already and needs neither.
+// A function whose locals are all trivially destructible and which calls nothing that throws stands on PostgreSQL's
+// side of the border already and needs neither.
 
 #include "postgres/prelude.hpp"
 
@@ -64,7 +64,8 @@ Result enter(Result (*body)(Argument), Argument argument) {
 }
 
 // Calls function(argument), in which PostgreSQL may ereport. The function keeps only trivially destructible locals of
-// its own; results go out through `argument`, whose C++ parts it touches in expressions that call no PostgreSQL function.
+// its own; results go out through `argument`, whose C++ parts it touches in expressions that call no PostgreSQL
+// function.
 template <class Argument>
 void call_postgres(void (*function)(Argument&), Argument& argument) {
     struct Call {

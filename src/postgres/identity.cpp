@@ -13,9 +13,13 @@ char* own_directory(const char* setting, const char* leaf) {
 
 }  // namespace
 
-char* store_directory_path() { return own_directory(settings::store_directory, "store"); }
+char* store_directory_path() {
+    return own_directory(settings::store_directory, "store");
+}
 
-char* spool_directory_path() { return own_directory(settings::spool_directory, "spool"); }
+char* spool_directory_path() {
+    return own_directory(settings::spool_directory, "spool");
+}
 
 char* program_path(const char* program) {
     const char* directory = settings::program_directory;
@@ -30,7 +34,8 @@ std::int64_t instance_id() {
     const Datum bytes = PointerGetDatum(cstring_to_text(text));  // text and bytea share their form
     const bytea* hash = DatumGetByteaPP(DirectFunctionCall1(sha256_bytea, bytes));
     std::uint64_t value = 0;
-    for (int i = 0; i < 8; ++i) value = value << 8 | static_cast<unsigned char>(VARDATA_ANY(hash)[i]);
+    for (int i = 0; i < 8; ++i)
+        value = value << 8 | static_cast<unsigned char>(VARDATA_ANY(hash)[i]);
     known = static_cast<std::int64_t>(value);
     known_for = MyDatabaseId;
     return known;

@@ -1,5 +1,6 @@
 #pragma once
-// Where this database stands and what makes it itself. Results are palloc'd in the current context; errors are ereports.
+// Where this database stands and what makes it itself. Results are palloc'd in the current context; errors are
+// ereports.
 
 #include "postgres/prelude.hpp"
 

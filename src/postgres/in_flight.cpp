@@ -8,7 +8,8 @@ namespace atelier::postgres {
 namespace {
 
 std::size_t skip_space(std::string_view text, std::size_t at) noexcept {
-    while (at < text.size() && (text[at] == ' ' || text[at] == '\n' || text[at] == '\t' || text[at] == '\r')) ++at;
+    while (at < text.size() && (text[at] == ' ' || text[at] == '\n' || text[at] == '\t' || text[at] == '\r'))
+        ++at;
     return at;
 }
 
@@ -71,7 +72,8 @@ const Order* InFlight::find(std::int64_t attempt) const {
 std::vector<std::int64_t> InFlight::attempts() const {
     std::vector<std::int64_t> all;
     all.reserve(orders_.size());
-    for (const auto& entry : orders_) all.push_back(entry.first);
+    for (const auto& entry : orders_)
+        all.push_back(entry.first);
     return all;
 }
 

@@ -108,8 +108,8 @@ Glance glance_at(DatabaseSlot& slot) noexcept {
     SpinGuard guard(slot.lock);
     const bool pending = !slot.notes.empty() || slot.report.in_flight > 0 || slot.recheck ||
                          slot.phase == WorkerPhase::stopping || slot.report.started_at == 0;
-    return {slot.database,     slot.wanted, slot.holds > 0, pending,    slot.left_cleanly,
-            slot.phase,        slot.worker_pid, slot.heartbeat, slot.ticket};
+    return {slot.database, slot.wanted,     slot.holds > 0, pending,    slot.left_cleanly,
+            slot.phase,    slot.worker_pid, slot.heartbeat, slot.ticket};
 }
 
 void forget_handle(Supervision& own) {
@@ -142,8 +142,9 @@ void complain_no_process(std::int64_t now) {
     static std::int64_t last = 0;
     if (last != 0 && now - last < complain_every) return;
     last = now;
-    ereport(LOG, (errcode(ERRCODE_INSUFFICIENT_RESOURCES), errmsg("pg_atelier could not start a worker: no process is free"),
-                  errhint("Increase max_worker_processes; trying again each second.")));
+    ereport(LOG,
+            (errcode(ERRCODE_INSUFFICIENT_RESOURCES), errmsg("pg_atelier could not start a worker: no process is free"),
+             errhint("Increase max_worker_processes; trying again each second.")));
 }
 
 void start_worker(int position, bool takeover, std::int64_t now) {
@@ -188,7 +189,9 @@ bool failed_to_attach(const Supervision& own, std::int64_t now) {
 }
 
 // One hung process at a time: what keeps both from moving would keep a third as well, and each takes a process slot.
-bool may_replace(const Supervision& own) noexcept { return own.replaced == 0 || kill(own.replaced, 0) != 0; }
+bool may_replace(const Supervision& own) noexcept {
+    return own.replaced == 0 || kill(own.replaced, 0) != 0;
+}
 
 void replace_hung(int position, const Glance& seen, std::int64_t now) {
     supervised[position].replaced = seen.pid;
@@ -292,14 +295,17 @@ void set_launcher_latch(Latch* latch, pid_t pid) noexcept {
     state.launcher_pid = pid;
 }
 
-void on_exit(int, Datum) { set_launcher_latch(nullptr, 0); }
+void on_exit(int, Datum) {
+    set_launcher_latch(nullptr, 0);
+}
 
 void run() {
     const std::uint32_t event = compat::wait_event("AtelierLauncherMain");
     while (!ShutdownRequestPending) {
         const std::int64_t now = monotonic();
         try_databases(now);
-        for (int i = 0; i < max_databases; ++i) watch_slot(i, now);
+        for (int i = 0; i < max_databases; ++i)
+            watch_slot(i, now);
         pgstat_report_activity(STATE_IDLE, nullptr);
         (void)WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, wait_ms(monotonic()), event);
         ResetLatch(MyLatch);

@@ -31,7 +31,8 @@ void Notes::add_due(std::int64_t at) noexcept {
 }
 
 void Notes::merge(const Notes& other) noexcept {
-    for (int i = 0; i < other.count; ++i) add_entry(other.entries[i]);
+    for (int i = 0; i < other.count; ++i)
+        add_entry(other.entries[i]);
     add_due(other.due);
     sweep |= other.sweep;
     cancellation |= other.cancellation;

@@ -20,7 +20,9 @@ constexpr std::size_t most_batch_bytes = std::size_t{16} << 20;
 constexpr std::size_t most_alerts = 16;
 constexpr std::int64_t past_due_retry_us = 1'000'000;
 
-milliseconds poll_interval() { return milliseconds{settings::poll_interval_ms}; }
+milliseconds poll_interval() {
+    return milliseconds{settings::poll_interval_ms};
+}
 
 }  // namespace
 
@@ -29,7 +31,8 @@ bool Pump::Batch::empty() const noexcept {
 }
 
 bool Pump::Batch::only_leases() const noexcept {
-    return answers == 0 && releases == 0 && !resolve && !promote && !sweep && !cancellations && !refresh_due && !recheck;
+    return answers == 0 && releases == 0 && !resolve && !promote && !sweep && !cancellations && !refresh_due &&
+           !recheck;
 }
 
 Pump::Pump(WorkerSlot& slot, ExecutorLink& link, std::int64_t epoch) : slot_(slot), link_(link), epoch_(epoch) {
@@ -39,7 +42,8 @@ Pump::Pump(WorkerSlot& slot, ExecutorLink& link, std::int64_t epoch) : slot_(slo
 }
 
 void Pump::absorb(const Notes& notes) {
-    for (int i = 0; i < notes.count; ++i) keys_.lower(notes.entries[i]);
+    for (int i = 0; i < notes.count; ++i)
+        keys_.lower(notes.entries[i]);
     lease_wanted_ |= notes.count > 0 || notes.lanes;
     sweep_wanted_ |= notes.sweep;
     resolve_wanted_ |= notes.dependency;
@@ -96,7 +100,8 @@ core::Instant Pump::next_action(core::Instant now) const {
     if (leasing_ && next_due_ != Notes::never) {
         const std::int64_t wait = std::max<std::int64_t>(0, next_due_ - GetCurrentTimestamp());
         // Due dates may lie years ahead; a poll comes first anyway.
-        at = std::min(at, now + std::min<std::chrono::microseconds>(std::chrono::microseconds{wait}, std::chrono::hours{24}));
+        at = std::min(
+            at, now + std::min<std::chrono::microseconds>(std::chrono::microseconds{wait}, std::chrono::hours{24}));
     }
     return std::max(at, now);
 }
@@ -269,7 +274,9 @@ void Pump::note_error(const std::string& message) {
     strlcpy(report_.last_error, core::to_storable_text(message, last_error_bytes - 1).c_str(), last_error_bytes);
 }
 
-bool Pump::may_read() const noexcept { return answer_bytes_ < most_answer_bytes; }
+bool Pump::may_read() const noexcept {
+    return answer_bytes_ < most_answer_bytes;
+}
 
 void Pump::publish() {
     report_.executor_pid = link_.engine();

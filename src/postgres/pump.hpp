@@ -1,7 +1,7 @@
 #pragma once
 // The worker as a pump between SQL and executor: knows what waits for a transaction, runs one turn at a time, and keeps
-// what is in flight. A turn is one transaction: give back, settle, resolve, promote, sweep, lease; orders leave after it.
-// Answers stay here until the transaction that settled them has committed.
+// what is in flight. A turn is one transaction: give back, settle, resolve, promote, sweep, lease; orders leave after
+// it. Answers stay here until the transaction that settled them has committed.
 
 #include "core/clock.hpp"
 #include "postgres/engine.hpp"

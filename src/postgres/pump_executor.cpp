@@ -41,11 +41,14 @@ void log_frame(const std::string& payload, core::Instant now) {
 }  // namespace
 
 void Pump::take_events(LinkEvents events, core::Instant now) {
-    for (ReceivedAnswer& answer : events.answers) add_answer(std::move(answer));
-    for (const std::string& frame : events.log_frames) log_frame(frame, now);
+    for (ReceivedAnswer& answer : events.answers)
+        add_answer(std::move(answer));
+    for (const std::string& frame : events.log_frames)
+        log_frame(frame, now);
     if (events.foreign_build) {
-        const std::string message = "the installed executor is of build " + core::to_storable_text(*events.foreign_build, 64) +
-                                    ", the loaded library of " + std::string(core::build_id());
+        const std::string message = "the installed executor is of build " +
+                                    core::to_storable_text(*events.foreign_build, 64) + ", the loaded library of " +
+                                    std::string(core::build_id());
         log_line(LogLevel::warning, "pg_atelier leases nothing: program and library are of different builds",
                  message.c_str(), "Restart PostgreSQL, so that it loads the installed library.");
         alert({"build_mismatch", message, "Restart PostgreSQL, so that it loads the installed library."});
@@ -76,7 +79,8 @@ void Pump::add_answer(ReceivedAnswer received) {
         answer_bytes_ += received.payload.size();
         answers_.push_back({received.attempt, std::move(received.payload)});
     } else {
-        answer_for(received.attempt, *order, core::ErrorClass::invalid_output, "the executor's answer was not UTF-8 text");
+        answer_for(received.attempt, *order, core::ErrorClass::invalid_output,
+                   "the executor's answer was not UTF-8 text");
     }
 }
 
@@ -112,7 +116,8 @@ void Pump::bury_executor(const ExecutorDeath& death) {
     if (death.asked_for && lost.empty()) return;
     const std::string line = "pg_atelier executor ended with " + std::to_string(lost.size()) + " orders in flight";
     log_line(LogLevel::log, line.c_str(), death.how.c_str());
-    for (const std::int64_t attempt : lost) in_flight_.take(attempt);
+    for (const std::int64_t attempt : lost)
+        in_flight_.take(attempt);
     if (!lost.empty()) releases_.push_back({lost, "worker_lost", !death.blameless, message});
     if (!death.asked_for) alert({"executor_restarted", message, "See the executor's log in the spool directory."});
 }
@@ -127,7 +132,8 @@ void Pump::give_back_unsent(const std::vector<std::int64_t>& attempts) {
 
 void Pump::give_back_rest(const std::string& message) {
     const std::vector<std::int64_t> rest = in_flight_.attempts();
-    for (const std::int64_t attempt : rest) in_flight_.take(attempt);
+    for (const std::int64_t attempt : rest)
+        in_flight_.take(attempt);
     if (!rest.empty()) releases_.push_back({rest, "worker_lost", false, message});
 }
 

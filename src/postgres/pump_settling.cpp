@@ -14,7 +14,7 @@ using std::chrono::milliseconds;
 constexpr milliseconds first_backoff{100};
 constexpr milliseconds longest_backoff{5000};
 constexpr std::chrono::seconds same_error_every{60};
-constexpr int most_timeouts = 3;    // of one answer settled alone
+constexpr int most_timeouts = 3;     // of one answer settled alone
 constexpr int most_rejections = 10;  // tries to record that an answer cannot be settled
 
 // Errors that say nothing about the answer: locks, resources, an administrator, a read-only server.
@@ -23,7 +23,7 @@ bool may_pass(int sqlstate) noexcept {
         case ERRCODE_INSUFFICIENT_RESOURCES:
         case ERRCODE_OPERATOR_INTERVENTION:
         case ERRCODE_TRANSACTION_ROLLBACK:
-        case ERRCODE_IO_ERROR & ((1 << 12) - 1):
+        case ERRCODE_IO_ERROR&((1 << 12) - 1):
             return true;
         default:
             return sqlstate == ERRCODE_LOCK_NOT_AVAILABLE || sqlstate == ERRCODE_READ_ONLY_SQL_TRANSACTION;

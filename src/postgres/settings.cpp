@@ -62,13 +62,13 @@ const IntegerSetting integers[] = {
      PGC_SUSET, GUC_UNIT_S},
     {"pg_atelier.backoff_base", "Wait before the first retry of a job.",
      "Each further retry waits about twice as long as the one before, with jitter.", &backoff_base_ms, 2 * second_ms, 1,
-     hour_s * second_ms, PGC_SUSET, GUC_UNIT_MS},
+     hour_s* second_ms, PGC_SUSET, GUC_UNIT_MS},
     {"pg_atelier.event_ttl", "How long events are kept.", nullptr, &event_ttl_s, 30 * day_s, day_s, 3650 * day_s,
      PGC_SUSET, GUC_UNIT_S},
     {"pg_atelier.job_timeout", "Time an attempt may take when its step names none.", nullptr, &job_timeout_ms,
-     120 * second_ms, 100, day_s * second_ms, PGC_SUSET, GUC_UNIT_MS},
-    {"pg_atelier.job_ttl_completed", "How long completed jobs stay in the history.", nullptr, &job_ttl_completed_s, day_s,
-     hour_s, 3650 * day_s, PGC_SUSET, GUC_UNIT_S},
+     120 * second_ms, 100, day_s* second_ms, PGC_SUSET, GUC_UNIT_MS},
+    {"pg_atelier.job_ttl_completed", "How long completed jobs stay in the history.", nullptr, &job_ttl_completed_s,
+     day_s, hour_s, 3650 * day_s, PGC_SUSET, GUC_UNIT_S},
     {"pg_atelier.job_ttl_failed", "How long failed, cancelled and quarantined jobs stay in the history.", nullptr,
      &job_ttl_failed_s, 7 * day_s, hour_s, 3650 * day_s, PGC_SUSET, GUC_UNIT_S},
     {"pg_atelier.max_attempts", "Attempts a job has when its step names no number.", nullptr, &max_attempts, 3, 1, 100,
@@ -79,9 +79,9 @@ const IntegerSetting integers[] = {
      "A change drains the executor and starts it anew.", &media_children, 2, 1, 64, PGC_SIGHUP, 0},
     {"pg_atelier.poll_interval", "How often an idle worker looks for work that no commit announced.",
      "Committed work wakes the worker at once; this finds what was committed in two phases.", &poll_interval_ms,
-     minute_s * second_ms, 100, day_s * second_ms, PGC_SIGHUP, GUC_UNIT_MS},
+     minute_s* second_ms, 100, day_s* second_ms, PGC_SIGHUP, GUC_UNIT_MS},
     {"pg_atelier.shutdown_wait", "How long a stopping worker waits for answers that are under way.", nullptr,
-     &shutdown_wait_ms, 10 * second_ms, 0, hour_s * second_ms, PGC_SIGHUP, GUC_UNIT_MS},
+     &shutdown_wait_ms, 10 * second_ms, 0, hour_s* second_ms, PGC_SIGHUP, GUC_UNIT_MS},
     {"pg_atelier.turn_limit", "Most jobs leased or settled in one transaction of a worker.", nullptr, &turn_limit, 1000,
      1, 100000, PGC_SIGHUP, 0},
 };
@@ -90,7 +90,8 @@ const TextSetting texts[] = {
     {"pg_atelier.default_provider", "Provider of requests that name none.", nullptr, &default_provider, "offline",
      PGC_USERSET},
     {"pg_atelier.instance", "Name of this server, set outside the data directory.",
-     "A physical copy of a cluster cannot know that it is one: the engine pauses when this differs from what it recorded.",
+     "A physical copy of a cluster cannot know that it is one: the engine pauses when this differs from what it "
+     "recorded.",
      &instance, "", PGC_SIGHUP},
     {"pg_atelier.program_directory", "Directory of the programs pg_atelier_executor and pg_atelier_media.",
      "Empty: PostgreSQL's package library directory.", &program_directory, "", PGC_SUSET},
@@ -104,15 +105,16 @@ const TextSetting texts[] = {
 
 void define() {
     for (const IntegerSetting& s : integers) {
-        DefineCustomIntVariable(s.name, s.summary, s.description, s.value, s.initial, s.least, s.most, s.context, s.flags,
-                                nullptr, nullptr, nullptr);
+        DefineCustomIntVariable(s.name, s.summary, s.description, s.value, s.initial, s.least, s.most, s.context,
+                                s.flags, nullptr, nullptr, nullptr);
     }
     for (const TextSetting& s : texts) {
         DefineCustomStringVariable(s.name, s.summary, s.description, s.value, s.initial, s.context, 0, nullptr, nullptr,
                                    nullptr);
     }
     DefineCustomBoolVariable("pg_atelier.settings_strict", "Whether unknown settings of a request are refused.",
-                             "Off: they are ignored.", &settings_strict, true, PGC_USERSET, 0, nullptr, nullptr, nullptr);
+                             "Off: they are ignored.", &settings_strict, true, PGC_USERSET, 0, nullptr, nullptr,
+                             nullptr);
     MarkGUCPrefixReserved("pg_atelier");
 }
 

@@ -60,7 +60,9 @@ void request_shared_memory() {
     shmem_startup_hook = start_memory;
 }
 
-SharedState* shared_state() noexcept { return state; }
+SharedState* shared_state() noexcept {
+    return state;
+}
 
 DatabaseSlot* find_slot(Oid database) noexcept {
     if (state == nullptr || database == InvalidOid) return nullptr;
@@ -93,7 +95,8 @@ DatabaseSlot* reserve_slot(Oid database) noexcept {
 bool free_slot_if_unused(DatabaseSlot& slot) noexcept {
     SpinGuard table(state->lock);
     SpinGuard guard(slot.lock);
-    if (slot.database == InvalidOid || slot.wanted || slot.holds > 0 || slot.phase != WorkerPhase::stopped) return false;
+    if (slot.database == InvalidOid || slot.wanted || slot.holds > 0 || slot.phase != WorkerPhase::stopped)
+        return false;
     clear_slot(slot);
     return true;
 }

@@ -48,17 +48,17 @@ struct DatabaseSlot {
     slock_t lock;
     Oid database;  // InvalidOid: the slot is free; changed under the lock of the table too
 
-    bool wanted;                  // the launcher keeps a worker alive
-    std::uint64_t wish;           // grows with every start_worker(), so that an old "extension is gone" cannot win
-    std::int32_t holds;           // database commands that need the database without a worker
-    bool recheck;                 // the worker shall look whether its extension is still there
+    bool wanted;         // the launcher keeps a worker alive
+    std::uint64_t wish;  // grows with every start_worker(), so that an old "extension is gone" cannot win
+    std::int32_t holds;  // database commands that need the database without a worker
+    bool recheck;        // the worker shall look whether its extension is still there
     WorkerPhase phase;
-    std::uint64_t ticket;         // identity of the incarnation that owns the slot; a worker with another one leaves
-    bool takeover;                // the incarnation replaces a hung one
-    bool left_cleanly;            // how the last worker ended
-    pid_t worker_pid;             // 0: none
+    std::uint64_t ticket;  // identity of the incarnation that owns the slot; a worker with another one leaves
+    bool takeover;         // the incarnation replaces a hung one
+    bool left_cleanly;     // how the last worker ended
+    pid_t worker_pid;      // 0: none
     Latch* worker_latch;
-    std::uint64_t heartbeat;      // grows with each round of the worker's loop and each transaction
+    std::uint64_t heartbeat;  // grows with each round of the worker's loop and each transaction
     Notes notes;
     WorkerReport report;
 };

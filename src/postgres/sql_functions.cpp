@@ -27,7 +27,8 @@ void make_uuid_v7(pg_uuid_t& uuid) {
     const std::uint64_t clock = rising_clock();
     const std::uint64_t milliseconds = clock / 1'000'000;
     const std::uint64_t fraction = clock % 1'000'000 * 4096 / 1'000'000;
-    for (int i = 0; i < 6; ++i) uuid.data[i] = static_cast<unsigned char>(milliseconds >> (40 - 8 * i));
+    for (int i = 0; i < 6; ++i)
+        uuid.data[i] = static_cast<unsigned char>(milliseconds >> (40 - 8 * i));
     uuid.data[6] = static_cast<unsigned char>(0x70 | fraction >> 8);
     uuid.data[7] = static_cast<unsigned char>(fraction);
     if (!pg_strong_random(&uuid.data[8], 8)) {
@@ -73,9 +74,9 @@ PGDLLEXPORT Datum atelier_start_worker(PG_FUNCTION_ARGS) {
     using namespace atelier::postgres;
     if (shared_state() == nullptr) PG_RETURN_BOOL(false);
     if (reserve_slot(MyDatabaseId) == nullptr) {
-        ereport(WARNING, (errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
-                          errmsg("no worker can be started for this database"),
-                          errdetail("%d databases of this server have a pg_atelier worker already.", max_databases)));
+        ereport(WARNING,
+                (errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED), errmsg("no worker can be started for this database"),
+                 errdetail("%d databases of this server have a pg_atelier worker already.", max_databases)));
         PG_RETURN_BOOL(false);
     }
     want_worker_at_commit();

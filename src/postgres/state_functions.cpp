@@ -1,4 +1,5 @@
-// workers_state() and lane_in_flight(): what workers publish in shared memory, as rows. Counters only, no table is read.
+// workers_state() and lane_in_flight(): what workers publish in shared memory, as rows. Counters only, no table is
+// read.
 
 #include "postgres/compat.hpp"
 #include "postgres/prelude.hpp"
@@ -41,13 +42,13 @@ bool view_slot(DatabaseSlot& slot, SlotView& view) noexcept {
 void put_row(const SlotView& view, ReturnSetInfo* result) {
     const WorkerReport& report = view.report;
     Datum values[14] = {
-        ObjectIdGetDatum(view.database),        CStringGetTextDatum(view.state),
-        Int32GetDatum(view.worker_pid),         Int32GetDatum(report.executor_pid),
-        Int64GetDatum(report.epoch),            TimestampTzGetDatum(report.started_at),
-        Int64GetDatum(report.turns),            TimestampTzGetDatum(report.last_turn_at),
-        Int32GetDatum(report.in_flight),        Int64GetDatum(report.leased),
-        Int64GetDatum(report.settled),          Int64GetDatum(report.swept),
-        BoolGetDatum(report.build_matches),     CStringGetTextDatum(report.last_error),
+        ObjectIdGetDatum(view.database),    CStringGetTextDatum(view.state),
+        Int32GetDatum(view.worker_pid),     Int32GetDatum(report.executor_pid),
+        Int64GetDatum(report.epoch),        TimestampTzGetDatum(report.started_at),
+        Int64GetDatum(report.turns),        TimestampTzGetDatum(report.last_turn_at),
+        Int32GetDatum(report.in_flight),    Int64GetDatum(report.leased),
+        Int64GetDatum(report.settled),      Int64GetDatum(report.swept),
+        BoolGetDatum(report.build_matches), CStringGetTextDatum(report.last_error),
     };
     bool nulls[14] = {};
     nulls[2] = view.worker_pid == 0;

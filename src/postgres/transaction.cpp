@@ -102,7 +102,8 @@ void fix_settings() {
         {"jit", "off"},
         {"max_parallel_workers_per_gather", "0"},
     };
-    for (const Fixed& setting : fixed) SetConfigOption(setting.name, setting.value, PGC_SUSET, PGC_S_OVERRIDE);
+    for (const Fixed& setting : fixed)
+        SetConfigOption(setting.name, setting.value, PGC_SUSET, PGC_S_OVERRIDE);
     if (compat::has_transaction_timeout) SetConfigOption("transaction_timeout", "0", PGC_SUSET, PGC_S_OVERRIDE);
     connected_as = GetUserId();
     scratch = AllocSetContextCreate(TopMemoryContext, "pg_atelier worker", ALLOCSET_DEFAULT_SIZES);
@@ -118,7 +119,9 @@ void process_interrupts() {
     ++reloads;
 }
 
-void flush_now() { (void)pgstat_report_stat(true); }
+void flush_now() {
+    (void)pgstat_report_stat(true);
+}
 
 }  // namespace
 
@@ -149,7 +152,9 @@ void Transaction::commit() {
     leave_memory();
 }
 
-void prepare_session() { call_postgres(fix_settings); }
+void prepare_session() {
+    call_postgres(fix_settings);
+}
 
 Oid find_own_extension() {
     call_postgres(look_for_extension, own_extension);
@@ -167,9 +172,13 @@ void serve_interrupts() {
     }
 }
 
-std::uint64_t settings_generation() noexcept { return reloads; }
+std::uint64_t settings_generation() noexcept {
+    return reloads;
+}
 
-bool statistics_waiting() noexcept { return statistics_wait; }
+bool statistics_waiting() noexcept {
+    return statistics_wait;
+}
 
 void flush_statistics() {
     if (!std::exchange(statistics_wait, false)) return;

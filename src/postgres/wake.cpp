@@ -67,8 +67,8 @@ struct ColumnNumbers {
         for (int i = 0; i < N; ++i) {
             numbers[i] = SPI_fnumber(RelationGetDescr(rel), names[i]);
             if (numbers[i] <= 0) {
-                ereport(ERROR, (errcode(ERRCODE_UNDEFINED_COLUMN), errmsg("table \"%s\" has no column \"%s\"",
-                                                                         RelationGetRelationName(rel), names[i])));
+                ereport(ERROR, (errcode(ERRCODE_UNDEFINED_COLUMN),
+                                errmsg("table \"%s\" has no column \"%s\"", RelationGetRelationName(rel), names[i])));
             }
         }
         relation = RelationGetRelid(rel);
@@ -77,7 +77,8 @@ struct ColumnNumbers {
 
 TriggerData* trigger_data(FunctionCallInfo fcinfo, bool for_row) {
     if (!CALLED_AS_TRIGGER(fcinfo)) {
-        ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED), errmsg("function is called as a trigger only")));
+        ereport(ERROR,
+                (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED), errmsg("function is called as a trigger only")));
     }
     TriggerData* data = reinterpret_cast<TriggerData*>(fcinfo->context);
     const bool fits = !for_row || (TRIGGER_FIRED_BEFORE(data->tg_event) && TRIGGER_FIRED_FOR_ROW(data->tg_event) &&
@@ -103,7 +104,9 @@ Datum column(const TriggerData* data, int number) {
     return value;
 }
 
-Datum row_of(const TriggerData* data) { return PointerGetDatum(data->tg_trigtuple); }
+Datum row_of(const TriggerData* data) {
+    return PointerGetDatum(data->tg_trigtuple);
+}
 
 }  // namespace
 
@@ -118,7 +121,9 @@ void want_worker_at_commit() {
     pending.want_worker = true;
 }
 
-void ignore_own_lane_changes() { own_lane_changes_are_news = false; }
+void ignore_own_lane_changes() {
+    own_lane_changes_are_news = false;
+}
 
 void recheck_extension_at_commit() {
     watch_transaction_end();

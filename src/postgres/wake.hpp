@@ -11,8 +11,8 @@ void want_worker_at_commit();
 // At the commit of the current transaction the worker looks whether its extension is still there.
 void recheck_extension_at_commit();
 
-// For the worker: it asks when something is due in the very transaction that changed a lane, so its own changes of lanes
-// are no news to it.
+// For the worker: it asks when something is due in the very transaction that changed a lane, so its own changes of
+// lanes are no news to it.
 void ignore_own_lane_changes();
 
 // Registers the callback of this backend; harmless when called again.

@@ -46,12 +46,14 @@ Worker::Worker(WorkerSlot& slot, std::int64_t epoch)
     : slot_(slot), link_(make_executor_plan()), pump_(slot_, link_, epoch) {}
 
 void Worker::announce_takeover() {
-    pump_.alert({"worker_replaced", "the worker had not moved for a while although work was pending; a new one replaced it",
+    pump_.alert({"worker_replaced",
+                 "the worker had not moved for a while although work was pending; a new one replaced it",
                  "Look for what stopped it: a suspended process, a stuck disk, a synchronous standby that is gone."});
 }
 
 void Worker::run() {
-    while (!ShutdownRequestPending) round();
+    while (!ShutdownRequestPending)
+        round();
     shut_down();
 }
 

@@ -1,8 +1,8 @@
 // How a worker stops: takes back what never left, waits for answers (not when a database command waits for it), gives
 // back the rest and ends the executor.
 
-#include "postgres/settings.hpp"
 #include "postgres/server_log.hpp"
+#include "postgres/settings.hpp"
 #include "postgres/transaction.hpp"
 #include "postgres/worker_loop.hpp"
 
@@ -22,7 +22,8 @@ void Worker::shut_down() {
     await_answers();
     link_.kill_now();
     pump_.give_back_rest("the worker stopped");
-    for (int i = 0; i < last_turns && pump_.unsettled() && !slot_.superseded(); ++i) pump_.last_turn(core::now());
+    for (int i = 0; i < last_turns && pump_.unsettled() && !slot_.superseded(); ++i)
+        pump_.last_turn(core::now());
     if (pump_.unsettled()) {
         log_line(LogLevel::warning, "pg_atelier worker stops with unsettled answers",
                  "Their attempts are void; the next worker takes the jobs up again.");

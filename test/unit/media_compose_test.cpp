@@ -10,9 +10,10 @@ namespace atelier::media {
 namespace {
 
 core::Json base_settings() {
-    return {{"roomType", "living_room"}, {"style", "scandinavian"}, {"lighting", "natural"},   {"colorScheme", "neutral"},
-            {"cameraAngle", "eye_level"}, {"aspectRatio", "4:3"},    {"surroundings", ""},      {"props", core::Json::array()},
-            {"varietyLevel", 5},          {"matchProductColors", false}};
+    return {{"roomType", "living_room"},  {"style", "scandinavian"},      {"lighting", "natural"},
+            {"colorScheme", "neutral"},   {"cameraAngle", "eye_level"},   {"aspectRatio", "4:3"},
+            {"surroundings", ""},         {"props", core::Json::array()}, {"varietyLevel", 5},
+            {"matchProductColors", false}};
 }
 
 Composition composed(const std::string& product, const core::Json& settings, const std::string& inspiration = "") {
@@ -41,8 +42,11 @@ TEST(MediaCompose, SameInputGivesSameBytes) {
 TEST(MediaCompose, EachSettingThatCountsChangesThePicture) {
     const std::string product = samples::product_file();
     const Composition first = composed(product, base_settings());
-    const std::pair<const char*, const char*> changes[] = {
-        {"roomType", "kitchen"}, {"style", "industrial"}, {"lighting", "evening"}, {"colorScheme", "vibrant"}, {"cameraAngle", "high"}};
+    const std::pair<const char*, const char*> changes[] = {{"roomType", "kitchen"},
+                                                           {"style", "industrial"},
+                                                           {"lighting", "evening"},
+                                                           {"colorScheme", "vibrant"},
+                                                           {"cameraAngle", "high"}};
     for (const auto& [name, value] : changes) {
         core::Json settings = base_settings();
         settings[name] = value;
@@ -53,8 +57,9 @@ TEST(MediaCompose, EachSettingThatCountsChangesThePicture) {
 
 TEST(MediaCompose, AspectRatioIsThatOfTheSettings) {
     const std::string product = samples::product_file();
-    const std::pair<const char*, double> ratios[] = {{"1:1", 1},         {"4:3", 4.0 / 3}, {"3:4", 0.75},     {"3:2", 1.5}, {"2:3", 2.0 / 3},
-                                                     {"16:9", 16.0 / 9}, {"9:16", 0.5625}, {"4:5", 0.8},      {"5:4", 1.25}};
+    const std::pair<const char*, double> ratios[] = {{"1:1", 1},       {"4:3", 4.0 / 3}, {"3:4", 0.75},
+                                                     {"3:2", 1.5},     {"2:3", 2.0 / 3}, {"16:9", 16.0 / 9},
+                                                     {"9:16", 0.5625}, {"4:5", 0.8},     {"5:4", 1.25}};
     for (const auto& [word, ratio] : ratios) {
         core::Json settings = base_settings();
         settings["aspectRatio"] = word;
@@ -76,7 +81,8 @@ TEST(MediaCompose, SaysWhatItIsAndWhatItDid) {
     EXPECT_EQ(plain["scene"], "derived");
     EXPECT_EQ(plain["light"], "natural");
     ASSERT_GE(plain["palette"].size(), 2U);
-    for (const auto& color : plain["palette"]) EXPECT_EQ(color.get<std::string>().size(), 7U);
+    for (const auto& color : plain["palette"])
+        EXPECT_EQ(color.get<std::string>().size(), 7U);
 
     EXPECT_EQ(composed(samples::busy_file(), base_settings()).metadata["background"], "framed");
 
@@ -114,8 +120,9 @@ TEST(MediaCompose, CarriesNoMetadataOfTheInput) {
 
 TEST(MediaCompose, FallsBackCalmlyOnUnknownSettings) {
     const std::string product = samples::product_file();
-    const core::Json odd = {{"roomType", "spaceship"}, {"style", 7}, {"aspectRatio", "7:1"}, {"varietyLevel", "many"},
-                            {"props", "none"}, {"matchProductColors", nullptr}, {"another", {1, 2}}};
+    const core::Json odd = {{"roomType", "spaceship"}, {"style", 7},      {"aspectRatio", "7:1"},
+                            {"varietyLevel", "many"},  {"props", "none"}, {"matchProductColors", nullptr},
+                            {"another", {1, 2}}};
     const Composition made = composed(product, odd);
     EXPECT_EQ(made.width, made.height);
     EXPECT_FALSE(composed(product, core::Json::object()).jpeg.empty());
@@ -134,7 +141,8 @@ TEST(MediaCompose, TakesPicturesOfAnyShape) {
 TEST(MediaCompose, RefusesADamagedInspiration) {
     samples::start();
     const std::string whole = samples::busy_file();
-    const auto made = compose(samples::product_file(), std::string_view(whole).substr(0, whole.size() / 2), read_settings(base_settings(), ""), {});
+    const auto made = compose(samples::product_file(), std::string_view(whole).substr(0, whole.size() / 2),
+                              read_settings(base_settings(), ""), {});
     ASSERT_FALSE(made.ok());
     EXPECT_EQ(made.error().message, "the file is cut short or damaged");
 }

@@ -24,8 +24,11 @@ constexpr const char* cut_short = "the file is cut short or damaged";
 constexpr const char* no_picture = "not a picture of an accepted type (jpeg, png, webp, gif, avif)";
 
 TEST(MediaInspect, MeasuresEachAcceptedType) {
-    const std::pair<const char*, const char*> types[] = {
-        {".jpg", "image/jpeg"}, {".png", "image/png"}, {".webp", "image/webp"}, {".gif", "image/gif"}, {".avif", "image/avif"}};
+    const std::pair<const char*, const char*> types[] = {{".jpg", "image/jpeg"},
+                                                         {".png", "image/png"},
+                                                         {".webp", "image/webp"},
+                                                         {".gif", "image/gif"},
+                                                         {".avif", "image/avif"}};
     for (const auto& [suffix, mime] : types) {
         const std::string bytes = samples::file(120, 80, samples::busy, suffix);
         const core::Json report = inspected(bytes);
@@ -75,7 +78,8 @@ TEST(MediaInspect, RefusesByTheHeaderBeforeAnyPixel) {
 
 TEST(MediaInspect, HoldsTheLimitsOfTheOrder) {
     const std::string bytes = samples::file(100, 100, samples::busy, ".png");
-    EXPECT_EQ(refusal(bytes, {bytes.size() - 1, 50'000'000}), "the file has " + std::to_string(bytes.size()) + " bytes, more than the " +
+    EXPECT_EQ(refusal(bytes, {bytes.size() - 1, 50'000'000}), "the file has " + std::to_string(bytes.size()) +
+                                                                  " bytes, more than the " +
                                                                   std::to_string(bytes.size() - 1) + " allowed");
     EXPECT_EQ(refusal(bytes, {bytes.size(), 9'999}), "100 x 100 pixels are more than the 9999 allowed");
     EXPECT_EQ(inspected(bytes, {bytes.size(), 10'000}).value("ok", false), true);
@@ -83,7 +87,8 @@ TEST(MediaInspect, HoldsTheLimitsOfTheOrder) {
 
 TEST(MediaInspect, CallsAPolyglotByItsMagicBytes) {
     // Good picture, foreign tail: still a JPEG, and never anything else.
-    const std::string jpeg = samples::file(60, 40, samples::busy, ".jpg") + "<html><script>alert(1)</script></html>PK\x03\x04";
+    const std::string jpeg =
+        samples::file(60, 40, samples::busy, ".jpg") + "<html><script>alert(1)</script></html>PK\x03\x04";
     EXPECT_EQ(inspected(jpeg)["mime"], "image/jpeg");
     // Magic bytes of a GIF before a script: no picture behind them.
     EXPECT_EQ(refusal("GIF89a=1;alert(document.domain)//"), cut_short);

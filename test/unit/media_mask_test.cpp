@@ -12,7 +12,8 @@ namespace {
 
 double covered(const Mask& cover) {
     double sum = 0;
-    for (const float value : cover.cells()) sum += static_cast<double>(value);
+    for (const float value : cover.cells())
+        sum += static_cast<double>(value);
     return sum;
 }
 
@@ -77,7 +78,8 @@ TEST(MediaMask, UsesTheCoverOfTheFile) {
     const Picture photo = samples::painted(200, 200, samples::busy);
     Mask alpha(200, 200);
     for (int y = 50; y < 150; ++y) {
-        for (int x = 60; x < 140; ++x) alpha(x, y) = 1;
+        for (int x = 60; x < 140; ++x)
+            alpha(x, y) = 1;
     }
     const Extraction result = extract_product(photo, alpha);
     ASSERT_EQ(result.background, Background::alpha);

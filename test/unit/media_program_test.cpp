@@ -46,8 +46,10 @@ void limit(int resource, rlim_t value) {
 [[noreturn]] void become_child(const char* mode, const std::vector<int>& descriptors) {
     // Out of the way first, so that none is overwritten before it is copied.
     std::vector<int> high;
-    for (const int descriptor : descriptors) high.push_back(fcntl(descriptor, F_DUPFD, 200));
-    for (std::size_t i = 0; i < high.size(); ++i) dup2(high[i], static_cast<int>(i));
+    for (const int descriptor : descriptors)
+        high.push_back(fcntl(descriptor, F_DUPFD, 200));
+    for (std::size_t i = 0; i < high.size(); ++i)
+        dup2(high[i], static_cast<int>(i));
     close_range(static_cast<unsigned>(high.size()), ~0U, 0);
 #ifndef __SANITIZE_ADDRESS__
     limit(RLIMIT_AS, rlim_t{2} << 30);
@@ -67,21 +69,26 @@ Ended run(const char* mode, const core::Json& order, const std::vector<std::stri
     const int report = memory_file("");
     const int output = memory_file("");
     std::vector<int> descriptors{memory_file(order.dump()), report, open("/dev/null", O_RDWR), output};
-    for (const std::string& input : inputs) descriptors.push_back(memory_file(input));
+    for (const std::string& input : inputs)
+        descriptors.push_back(memory_file(input));
     const pid_t child = fork();
     if (child == 0) become_child(mode, descriptors);
     Ended ended;
     waitpid(child, &ended.status, 0);
     ended.report = core::Json::parse(contents(report), nullptr, false);
     ended.output = contents(output);
-    for (const int descriptor : descriptors) close(descriptor);
+    for (const int descriptor : descriptors)
+        close(descriptor);
     return ended;
 }
 
 core::Json compose_order(const std::vector<std::string>& inputs) {
     core::Json list = core::Json::array();
-    for (const std::string& input : inputs) list.push_back({{"role", list.empty() ? "product" : "scene"}, {"sha256", sha256_hex(input)}});
-    return {{"settings", {{"roomType", "kitchen"}, {"lighting", "morning"}}}, {"prompt", "a bowl"}, {"inputs", list},
+    for (const std::string& input : inputs)
+        list.push_back({{"role", list.empty() ? "product" : "scene"}, {"sha256", sha256_hex(input)}});
+    return {{"settings", {{"roomType", "kitchen"}, {"lighting", "morning"}}},
+            {"prompt", "a bowl"},
+            {"inputs", list},
             {"limits", {{"max_bytes", 41943040}, {"max_pixels", 50000000}}}};
 }
 
@@ -109,7 +116,8 @@ TEST(MediaProgram, RefusesAnInputThatChanged) {
 
 TEST(MediaProgram, InspectsEachAcceptedTypeLockedIn) {
     for (const char* suffix : {".jpg", ".png", ".webp", ".gif", ".avif"}) {
-        const Ended ended = run("inspect", {{"limits", core::Json::object()}}, {samples::file(640, 480, samples::busy, suffix)});
+        const Ended ended =
+            run("inspect", {{"limits", core::Json::object()}}, {samples::file(640, 480, samples::busy, suffix)});
         ASSERT_EQ(ended.status, 0) << suffix;
         EXPECT_EQ(ended.report.value("width", 0), 640) << suffix << ended.report.dump();
     }
@@ -117,7 +125,12 @@ TEST(MediaProgram, InspectsEachAcceptedTypeLockedIn) {
 
 TEST(MediaProgram, SurvivesABombWithinItsLimits) {
     // 7,000 x 7,000 of one colour: under the limit in pixels, 147 MB of them, in a small file.
-    const std::string bomb = samples::file(7000, 7000, [](int, int) { return Rgb{0.5F, 0.5F, 0.5F}; }, ".png[compression=9]");
+    const std::string bomb = samples::file(
+        7000, 7000,
+        [](int, int) {
+            return Rgb{0.5F, 0.5F, 0.5F};
+        },
+        ".png[compression=9]");
     ASSERT_LT(bomb.size(), 400'000U);
     const Ended within = run("compose", compose_order({bomb}), {bomb});
     EXPECT_EQ(within.status, 0);
@@ -149,7 +162,8 @@ void try_everything_locked_in() {
     const pid_t child = fork();
     if (child == 0) _exit(0);
     if (child >= 0) _exit(17);
-    if (mmap(nullptr, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED) _exit(18);
+    if (mmap(nullptr, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED)
+        _exit(18);
     if (kill(getppid(), 0) == 0) _exit(19);
     // And still it can do its work.
     if (!check_pixels(picture).ok() || !read_photo(picture, 32).ok()) _exit(20);

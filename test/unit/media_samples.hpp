@@ -35,7 +35,9 @@ inline Picture painted(int width, int height, const Paint& paint) {  // linear
     return picture;
 }
 
-inline unsigned char byte_of(float value) { return static_cast<unsigned char>(std::lround(clamp01(value) * 255)); }
+inline unsigned char byte_of(float value) {
+    return static_cast<unsigned char>(std::lround(clamp01(value) * 255));
+}
 
 // A file; `suffix` with options as libvips has them: ".png", ".jpg[Q=90]". `cover` adds an alpha channel,
 // `orientation` an Exif one.
@@ -51,8 +53,9 @@ inline std::string file(int width, int height, const Paint& paint, const std::st
             if (cover) pixels.push_back(byte_of(cover(x, y)));
         }
     }
-    vips::VImage image = vips::VImage::new_from_memory(pixels.data(), pixels.size(), width, height, bands, VIPS_FORMAT_UCHAR)
-                             .copy(vips::VImage::option()->set("interpretation", VIPS_INTERPRETATION_sRGB));
+    vips::VImage image =
+        vips::VImage::new_from_memory(pixels.data(), pixels.size(), width, height, bands, VIPS_FORMAT_UCHAR)
+            .copy(vips::VImage::option()->set("interpretation", VIPS_INTERPRETATION_sRGB));
     if (orientation != 0) image.set("orientation", orientation);
     void* buffer = nullptr;
     std::size_t size = 0;
@@ -68,23 +71,29 @@ inline Rgb disc_on_plain(int x, int y) {
     const Rgb plain = Rgb{0.95F, 0.95F, 0.94F} * (1 - 0.0001F * static_cast<float>(y));
     return mix(Rgb{0.30F, 0.12F, 0.10F}, plain, smoothstep(89, 91, off));
 }
-inline std::string product_file() { return file(400, 300, disc_on_plain, ".png"); }
+inline std::string product_file() {
+    return file(400, 300, disc_on_plain, ".png");
+}
 
 // Different everywhere: no background to take away.
 inline Rgb busy(int x, int y) {
     return {chance(1, x / 9, y / 9), chance(2, x / 9, y / 9), chance(3, x / 9, y / 9)};
 }
-inline std::string busy_file() { return file(400, 300, busy, ".png"); }
+inline std::string busy_file() {
+    return file(400, 300, busy, ".png");
+}
 
 inline std::string big_endian(std::uint32_t value) {
-    return {static_cast<char>(value >> 24), static_cast<char>(value >> 16), static_cast<char>(value >> 8), static_cast<char>(value)};
+    return {static_cast<char>(value >> 24), static_cast<char>(value >> 16), static_cast<char>(value >> 8),
+            static_cast<char>(value)};
 }
 
 inline std::uint32_t crc32(const std::string& bytes) {
     std::uint32_t crc = 0xffffffffU;
     for (const char c : bytes) {
         crc ^= static_cast<unsigned char>(c);
-        for (int bit = 0; bit < 8; ++bit) crc = (crc >> 1) ^ ((crc & 1U) != 0 ? 0xedb88320U : 0U);
+        for (int bit = 0; bit < 8; ++bit)
+            crc = (crc >> 1) ^ ((crc & 1U) != 0 ? 0xedb88320U : 0U);
     }
     return ~crc;
 }
