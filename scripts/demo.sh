@@ -29,7 +29,7 @@ failed() {
 }
 
 start_cluster() {
-  as_user scripts/cluster.sh start "$STAGE/c" shared_preload_libraries=pg_atelier &&
+  as_user scripts/cluster.sh start "$STAGE/c" shared_preload_libraries=pg_atelier fsync=off &&
     as_user PGHOST="$STAGE/c" PGUSER=postgres psql -XqAt -d postgres -c 'create database atelier' &&
     ask -c 'create extension pg_atelier'
 }

@@ -32,7 +32,9 @@ packages_of() {
       echo shellcheck clang-format-14 patch procps
       ;;
     demo)
-      echo curl ca-certificates jq libvips-tools fonts-dejavu-core
+      echo ca-certificates jq libvips-tools fonts-dejavu-core
+      # Where node came from elsewhere, npm came with it, and Debian's package would not go with that.
+      command -v npm >/dev/null || echo npm
       ;;
     versions) echo debootstrap ;;
     *) die "install_packages.sh: unknown group '$1'" ;;

@@ -15,7 +15,7 @@ export PERL5LIB=$tools/perl:$PWD/test/support
 export PG_REGRESS=$tools/regress/pg_regress
 export TESTDIR=$work TESTDATADIR=$work/tmp_check TESTLOGDIR=$work/tmp_check/log PG_TEST_PORT_DIR=$work/ports
 status=0
-PERL_TEST_HARNESS_DUMP_TAP=$work/tap prove --timer -j 2 "${files[@]}" || status=$?
+PERL_TEST_HARNESS_DUMP_TAP=$work/tap prove --timer "${files[@]}" || status=$?
 if ((status != 0)) && [[ -n ${ATELIER_FAULT_LOGS:-} ]]; then
   mkdir -p "$ATELIER_FAULT_LOGS"
   cp -r "$work/tmp_check/log/." "$ATELIER_FAULT_LOGS"

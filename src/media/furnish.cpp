@@ -1,125 +1,12 @@
 #include "media/furnish.hpp"
 
+#include <algorithm>
+#include <initializer_list>
+
 #include "media/color.hpp"
 
 namespace atelier::media {
 namespace {
-
-Ground wooden(const Palette& palette, GroundKind kind) {
-    return {kind, palette.wood, palette.wood * 0.22F, 1, 0.08F, 0};
-}
-
-Ground mineral(GroundKind kind, Rgb base, Rgb second, float gloss) {
-    return {kind, base, second, 1, gloss, 0};
-}
-
-Ground room_floor(const Settings& settings, const Palette& palette) {
-    switch (settings.room) {
-        case Room::kitchen:
-        case Room::bathroom:
-            if (settings.style == Style::classic)
-                return mineral(GroundKind::checker, from_hex("#e6e2da"), from_hex("#4a4a4b"), 0.32F);
-            return mineral(GroundKind::tiles, with_lightness(palette.ground, 74), palette.ground * 0.5F, 0.26F);
-        case Room::studio:
-        case Room::unspecified:
-            return {GroundKind::seamless, palette.wall, palette.wall, 1, 0.08F, 0};
-        case Room::outdoor:
-            return wooden(palette, GroundKind::deck);
-        default:
-            break;
-    }
-    switch (settings.style) {
-        case Style::industrial:
-            return mineral(GroundKind::concrete, from_hex("#97938c"), from_hex("#5a5854"), 0.20F);
-        case Style::classic:
-            return wooden(palette, GroundKind::herringbone);
-        case Style::modern:
-            return settings.room == Room::hallway
-                       ? mineral(GroundKind::terrazzo, from_hex("#d9d3c8"), from_hex("#a77f62"), 0.25F)
-                       : wooden(palette, GroundKind::herringbone);
-        case Style::minimalist:
-            return mineral(GroundKind::concrete, with_lightness(palette.ground, 77), palette.ground * 0.6F, 0.22F);
-        default:
-            return wooden(palette, GroundKind::planks);
-    }
-}
-
-Ground table_top(const Settings& settings, const Palette& palette, Dice& dice) {
-    const Ground white_marble = mineral(GroundKind::marble, from_hex("#e9e6e1"), from_hex("#8b8a8a"), 0.30F);
-    switch (settings.room) {
-        case Room::kitchen:
-            return settings.style == Style::rustic || settings.style == Style::scandinavian
-                       ? wooden(palette, GroundKind::board)
-                       : white_marble;
-        case Room::bathroom:
-            return settings.style == Style::japandi || settings.style == Style::rustic
-                       ? mineral(GroundKind::stone, from_hex("#b5aa9a"), from_hex("#7d7568"), 0.16F)
-                       : white_marble;
-        case Room::bedroom:
-        case Room::dining_room:
-            if (settings.style == Style::bohemian || settings.style == Style::rustic)
-                return {GroundKind::linen, with_lightness(palette.ground, 80), palette.ground, 1, 0, 0};
-            return wooden(palette, GroundKind::board);
-        case Room::hallway:
-            if (settings.style == Style::classic || settings.style == Style::modern)
-                return mineral(GroundKind::terrazzo, from_hex("#d6d0c6"), from_hex("#9d7a60"), 0.25F);
-            return wooden(palette, GroundKind::board);
-        default:
-            break;
-    }
-    if (settings.style == Style::industrial)
-        return mineral(GroundKind::concrete, from_hex("#8d8a85"), from_hex("#55534f"), 0.16F);
-    if (settings.style == Style::minimalist && dice.below(2) == 0)
-        return mineral(GroundKind::stone, with_lightness(palette.ground, 76), palette.ground, 0.12F);
-    return wooden(palette, GroundKind::board);
-}
-
-WallKind wall_kind(const Settings& settings, Stage stage, Dice& dice) {
-    if (stage == Stage::plinth || settings.room == Room::studio || settings.room == Room::unspecified) {
-        return settings.style == Style::industrial ? WallKind::concrete : WallKind::seamless;
-    }
-    const bool wet = settings.room == Room::kitchen || settings.room == Room::bathroom;
-    switch (settings.style) {
-        case Style::industrial:
-            return wet ? WallKind::tiles : dice.below(3) == 0 ? WallKind::concrete : WallKind::brick;
-        case Style::classic:
-            return wet ? WallKind::tiles : WallKind::panels;
-        case Style::japandi:
-            return wet ? WallKind::zellige : WallKind::slats;
-        case Style::scandinavian:
-            return wet ? WallKind::tiles : WallKind::boards;
-        case Style::rustic:
-            return wet ? WallKind::zellige : WallKind::plaster;
-        case Style::bohemian:
-            return wet ? WallKind::zellige : WallKind::plaster;
-        case Style::minimalist:
-            return WallKind::plaster;
-        case Style::modern:
-            return wet ? WallKind::zellige : dice.below(3) == 0 ? WallKind::slats : WallKind::plaster;
-        case Style::unspecified:
-            break;
-    }
-    return wet ? WallKind::tiles : WallKind::plaster;
-}
-
-Wall wall_of(const Settings& settings, Stage stage, const Palette& palette, Dice& dice) {
-    Wall wall;
-    wall.kind = wall_kind(settings, stage, dice);
-    wall.base = palette.wall;
-    wall.second = palette.wall * 0.6F;
-    if (wall.kind == WallKind::slats) wall.second = palette.wood;
-    if (wall.kind == WallKind::concrete) wall.base = mix(palette.wall, from_hex("#a8a5a0"), 0.7F);
-    if (wall.kind == WallKind::brick) {
-        const bool painted = settings.scheme == Scheme::neutral || settings.scheme == Scheme::cool ||
-                             settings.scheme == Scheme::monochrome;
-        wall.base = painted ? with_lightness(palette.wall, 80) : from_hex("#a5664b");
-        wall.second = painted ? with_lightness(palette.wall, 74) : from_hex("#b3a698");
-    }
-    if (wall.kind == WallKind::tiles) wall.second = with_lightness(palette.wall, 66);
-    if (wall.kind == WallKind::zellige)
-        wall.second = with_lightness(palette.wall, std::max(35.0F, to_lab(palette.wall).l - 12));
-    return wall;
-}
 
 void raise_plinths(Scene& scene, const Subject& subject, Dice& dice) {
     // Wide enough for the product's feet, not for all of a wide one.
@@ -138,7 +25,7 @@ void raise_plinths(Scene& scene, const Subject& subject, Dice& dice) {
 
 void add_arch(Scene& scene, const Settings& settings, const Subject& subject, Dice& dice) {
     const bool asked = mentions(settings, "arch") || mentions(settings, "niche");
-    const bool disc = mentions(settings, "disc") || mentions(settings, "sun");
+    const bool disc = mentions(settings, "disc");
     const bool likely = (scene.stage == Stage::plinth && settings.variety >= 3) ||
                         (settings.style == Style::bohemian && scene.wall.kind == WallKind::plaster);
     if (!asked && !disc && !(likely && dice.below(3) != 0)) return;
@@ -174,13 +61,13 @@ void set_vessels(Scene& scene, const Settings& settings, Dice& dice) {
                                 : dice.below(2) == 0 ? VesselKind::bottle
                                                      : VesselKind::jar)
                              : (dice.below(2) == 0 ? VesselKind::beaker : VesselKind::jar);
-        const float size = i == 0 ? dice.between(0.75F, 1.0F) : dice.between(0.42F, 0.58F);
+        const float size = i == 0 ? dice.between(0.62F, 0.80F) : dice.between(0.36F, 0.48F);
         vessel.height = high * (vessel.kind == VesselKind::bowl ? 0.40F : size);
         vessel.z = scene.product_z + std::min(0.72F * (scene.wall_z - scene.product_z),
                                               0.30F * wide + vessel.widest() * (i == 0 ? 1.4F : 0.6F));
         const float outermost = half_view * vessel.z / scene.product_z;
-        const float beside = wide / 2 + vessel.widest() * dice.between(0.35F, 0.8F) + (i == 1 ? wide * 0.06F : 0);
-        vessel.x = (i == 0 ? first : -first) * std::min(beside, outermost - 0.5F * vessel.widest());
+        const float beside = wide / 2 + vessel.widest() * dice.between(0.7F, 1.0F) + (i == 1 ? wide * 0.06F : 0);
+        vessel.x = (i == 0 ? first : -first) * std::min(beside, outermost - 0.25F * vessel.widest());
         vessel.color = i == 0 ? mix(scene.palette.accent, from_hex("#b9aa97"), 0.45F) : from_hex("#e3dccf");
         scene.vessels.push_back(vessel);
     }
@@ -202,59 +89,47 @@ void lay_rug(Scene& scene, const Subject& subject, const Settings& settings, Dic
     scene.rug = rug;
 }
 
+// The height of the skirting board; a seamless set has none.
+float skirting_of(const Scene& scene, Style style) {
+    if ((scene.stage != Stage::floor && scene.stage != Stage::wall) || scene.sweep) return 0;
+    if (style == Style::classic) return 0.17F;
+    return style == Style::minimalist || style == Style::industrial ? 0.05F : 0.10F;
+}
+
+// Blur of the wall, in pixels: the smaller the set, the shallower the focus.
+float far_blur(const Scene& scene, const Settings& settings) {
+    float share = 0;
+    if (scene.stage == Stage::table) share = 0.0026F;
+    if (scene.stage == Stage::plinth) share = 0.0016F;
+    if (scene.stage == Stage::floor) share = 0.0006F;
+    if (settings.angle == Angle::close_up) share += 0.0040F;
+    return share * static_cast<float>(std::max(scene.width, scene.height));
+}
+
+// The wall on the side of the light lies in its own shade and leads the eye in.
+void raise_side_wall(Scene& scene) {
+    const float reach = static_cast<float>(scene.width) * 0.40F / scene.camera.scale_at(scene.wall_z);
+    scene.side_x = scene.light.to_key.x < 0 ? -reach : reach;
+}
+
+bool mentions_any(const Settings& settings, std::initializer_list<const char*> words) {
+    return std::any_of(words.begin(), words.end(), [&](const char* word) { return mentions(settings, word); });
+}
+
 }  // namespace
 
 void furnish(Scene& scene, const Settings& settings, const Subject& subject, Dice& dice) {
-    const bool room_size = scene.stage == Stage::floor || scene.stage == Stage::wall;
-    switch (scene.stage) {
-        case Stage::floor:
-        case Stage::wall:
-            scene.ground = room_floor(settings, scene.palette);
-            break;
-        case Stage::plinth:
-            scene.ground = {GroundKind::seamless, scene.palette.wall, scene.palette.wall, 1, 0.06F, 0};
-            break;
-        case Stage::ledge:
-            scene.ground = settings.style == Style::minimalist || settings.style == Style::modern ||
-                                   settings.style == Style::industrial
-                               ? mineral(GroundKind::stone, mix(scene.palette.ground, from_hex("#bdb5a8"), 0.6F),
-                                         scene.palette.ground * 0.6F, 0.12F)
-                               : wooden(scene.palette, subject.furniture ? GroundKind::deck : GroundKind::board);
-            break;
-        case Stage::table:
-        case Stage::flatlay:
-            scene.ground = table_top(settings, scene.palette, dice);
-            break;
-    }
-    scene.wall = wall_of(settings, scene.stage, scene.palette, dice);
-    scene.ground.seed = scene.seed ^ 0x51ed27;
-    scene.wall.seed = scene.seed ^ 0xa3c59b;
-    scene.ground.unit = scene.unit;
-    scene.wall.unit = scene.unit;
-    scene.sweep = scene.wall.kind == WallKind::seamless && scene.ground.kind == GroundKind::seamless;
-    if (room_size && !scene.sweep)
-        scene.skirting = settings.style == Style::classic                                             ? 0.17F
-                         : settings.style == Style::minimalist || settings.style == Style::industrial ? 0.05F
-                                                                                                      : 0.10F;
-
+    scene.skirting = skirting_of(scene, settings.style);
+    scene.blur_far = far_blur(scene, settings);
+    scene.foreground_leaves = mentions_any(settings, {"leaves", "foliage", "palm", "plant", "garden"});
+    const bool room = scene.stage == Stage::floor && !scene.sweep;
     if (scene.stage == Stage::plinth) raise_plinths(scene, subject, dice);
-    if (scene.stage != Stage::ledge && scene.stage != Stage::flatlay && scene.stage != Stage::wall)
+    if (scene.stage == Stage::floor || scene.stage == Stage::table || scene.stage == Stage::plinth) {
         add_arch(scene, settings, subject, dice);
-    if (scene.stage == Stage::table && !scene.arch) set_vessels(scene, settings, dice);
-    if (scene.stage == Stage::floor && !scene.sweep) lay_rug(scene, subject, settings, dice);
-    if (scene.stage == Stage::floor && settings.angle == Angle::three_quarter && !scene.sweep) {
-        // The wall on the side of the light lies in its own shade and leads the eye in.
-        const float reach = static_cast<float>(scene.width) * 0.40F / scene.camera.scale_at(scene.wall_z);
-        scene.side_x = scene.light.to_key.x < 0 ? -reach : reach;
     }
-    scene.curtain = scene.stage == Stage::floor && (mentions(settings, "curtain") || mentions(settings, "drape"));
-    scene.foreground_leaves = mentions(settings, "leaves") || mentions(settings, "foliage") ||
-                              mentions(settings, "palm") || mentions(settings, "plant") || mentions(settings, "garden");
-    const float soft = static_cast<float>(std::max(scene.width, scene.height));
-    if (scene.stage == Stage::table) scene.blur_far = 0.0026F * soft;
-    if (scene.stage == Stage::plinth) scene.blur_far = 0.0016F * soft;
-    if (settings.angle == Angle::close_up) scene.blur_far += 0.0040F * soft;
-    if (scene.stage == Stage::floor) scene.blur_far = 0.0006F * soft;
+    if (scene.stage == Stage::table && !scene.arch) set_vessels(scene, settings, dice);
+    if (room) lay_rug(scene, subject, settings, dice);
+    if (room && settings.angle == Angle::three_quarter) raise_side_wall(scene);
 }
 
 }  // namespace atelier::media

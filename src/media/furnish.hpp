@@ -1,11 +1,11 @@
 #pragma once
-// Materials and furnishing of a set: what floor, wall and extras go with room, style and props.
+// What stands, lies and hangs in a set beside the product: plinths, pottery, a rug, a niche; and what is out of focus.
 
 #include "media/scene.hpp"
 
 namespace atelier::media {
 
-// Expects stage, camera, light and palette to be decided.
+// Expects stage, camera, light, palette and surfaces to be decided.
 void furnish(Scene& scene, const Settings& settings, const Subject& subject, Dice& dice);
 
 }  // namespace atelier::media

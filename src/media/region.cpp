@@ -93,7 +93,8 @@ Regions flood_background(const Grid<Lab>& lab, const Backdrop& backdrop) {
     const float reach = std::clamp(3 * backdrop.spread(), 3.0F, 9.0F);
     const float steepest = 1.6F * 900.0F / static_cast<float>(std::max(600, std::max(width, height)));
     const ShadowRule anywhere{0.55F, 5, steepest};
-    const ShadowRule at_foot{0.35F, 8, 8 * steepest};
+    // Steeper than that is the edge of a thing, however much a grey one resembles a shadow.
+    const ShadowRule at_foot{0.35F, 8, 7};
     const Grid<Lab> plain = plain_lab(backdrop, width, height);
     const Mask off = offsets(lab, plain);
 

@@ -2,6 +2,7 @@
 
 #include "media/color.hpp"
 #include "media/furnish.hpp"
+#include "media/surfaces.hpp"
 
 namespace atelier::media {
 namespace {
@@ -111,7 +112,6 @@ void set_camera(Scene& scene, const Settings& settings, const Subject& subject, 
     const bool wide = scene.width > scene.height;
     const float shift = settings.angle == Angle::close_up ? 0 : 0.07F * freedom * dice.between(-1, 1);
     camera.center_x = width * (0.5F + (wide ? shift : 0.4F * shift));
-    scene.product_x = 0;
 
     if (scene.stage == Stage::wall) {
         camera.horizon = 0.5F * height;
@@ -190,6 +190,7 @@ Scene derive_scene(const Settings& settings, const ProductShape& product, const 
     }
     set_camera(scene, settings, subject, dice);
     set_wall(scene, settings, subject);
+    choose_surfaces(scene, settings, subject, dice);
     furnish(scene, settings, subject, dice);
     return scene;
 }

@@ -58,7 +58,6 @@ struct Scene {
     float unit = 1;           // size of this set against a room
     float product_z = 2;      // depth that the product stands at
     float product_base = 0;   // height that it stands at
-    float product_x = 0;      // its middle
     float product_width = 0;  // pixels
     float product_height = 0;
     float wall_z = 3;
@@ -74,7 +73,6 @@ struct Scene {
     std::vector<Vessel> vessels;
     std::optional<Rug> rug;
     std::optional<Arch> arch;
-    bool curtain = false;
     bool foreground_leaves = false;
     bool backdrop = false;  // a picture instead of the wall
     std::uint64_t seed = 0;

@@ -162,7 +162,7 @@ Rgb Shading::ground(Vec p, float pixel_x, float pixel_z) const {
 }
 
 Rgb Shading::plinth_top(Vec p, const Plinth& plinth) const {
-    const bool carries = plinth.height == scene_.product_base && plinth.x == scene_.product_x;
+    const bool carries = plinth.height == scene_.product_base && plinth.x == 0;
     const float ambient = shadow_ != nullptr && carries ? shadow_->ambient_at(p) : 1.0F;
     // Light that grazes the rim.
     const float rim = smoothstep(0.97F, 1.0F, std::hypot(p.x - plinth.x, p.z - plinth.z) / plinth.radius);

@@ -146,7 +146,7 @@ float ShadowCaster::ambient_at(Vec p) const {
     const float dz = std::max(0.0F, std::fabs(p.z - scene_.product_z - 0.9F * depth) - depth);
     const float reach = 0.22F * half + 0.5F * depth;
     const float away = (dx * dx + dz * dz) / (reach * reach);
-    return 1 - 0.50F * std::exp(-1.6F * away);
+    return 1 - 0.64F * std::exp(-1.5F * away);
 }
 
 Mask contact_shade(const Scene& scene, const Mask& cover, const Footing& footing, Placement at) {
@@ -163,9 +163,9 @@ Mask contact_shade(const Scene& scene, const Mask& cover, const Footing& footing
     }
     const float size = static_cast<float>(std::max(scene.width, scene.height));
     const Mask tight = blurred(dark, 0.0016F * size);
-    const Mask wide = blurred(dark, 0.0075F * size);
+    const Mask wide = blurred(dark, 0.0090F * size);
     for (std::size_t i = 0; i < dark.size(); ++i) {
-        dark.cells()[i] = clamp01(0.62F * tight.cells()[i] + 0.95F * wide.cells()[i]) * 0.9F;
+        dark.cells()[i] = clamp01(0.62F * tight.cells()[i] + 1.15F * wide.cells()[i]) * 0.92F;
     }
     return dark;
 }

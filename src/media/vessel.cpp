@@ -1,5 +1,6 @@
 #include "media/vessel.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 
@@ -48,18 +49,17 @@ float Vessel::radius(float y) const {
 }
 
 float Vessel::widest() const {
-    float widest = 0;
-    for (int step = 0; step <= 16; ++step)
-        widest = std::max(widest, radius(height * static_cast<float>(step) / 16));
-    return widest;
+    const Profile& radii = profile(kind);
+    return 1.02F * height * *std::max_element(radii.begin(), radii.end());
 }
 
 VesselHit meet(const Vessel& vessel, const Camera& camera, Vec ray) {
-    const float reach = 1.15F * vessel.height;
-    const Vec middle_of = camera.along(ray, vessel.z);
-    if (std::fabs(middle_of.x - vessel.x) > 1.3F * reach || middle_of.y < -0.8F * reach || middle_of.y > 1.8F * reach)
+    const float reach = vessel.widest();
+    const Vec abreast = camera.along(ray, vessel.z);
+    if (std::fabs(abreast.x - vessel.x) > 1.2F * reach || abreast.y < -reach || abreast.y > vessel.height + reach) {
         return {};
-    constexpr int steps = 40;
+    }
+    constexpr int steps = 18;
     VesselHit result;
     const Vec mouth = ray.y < 0 ? camera.along(ray, (vessel.height - camera.height) / ray.y) : Vec{};
     if (ray.y < 0 && std::hypot(mouth.x - vessel.x, mouth.z - vessel.z) < vessel.radius(vessel.height)) {
@@ -95,9 +95,11 @@ float passes(const Vessel& vessel, Vec p, Vec to_key, float softness) {
     if (t <= 0) return 1;
     const Vec near = p + to_key * t;
     const float width = softness * t * 0.5F + 0.04F * vessel.height;
+    const float away = std::hypot(near.x - vessel.x, near.z - vessel.z);
+    if (near.y > vessel.height + width || away > 1.1F * vessel.height + width) return 1;
     const float below_mouth = 1 - smoothstep(vessel.height - width, vessel.height + width, near.y);
     const float radius = vessel.radius(std::clamp(near.y, 0.0F, vessel.height));
-    const float beside = smoothstep(radius - width, radius + width, std::hypot(near.x - vessel.x, near.z - vessel.z));
+    const float beside = smoothstep(radius - width, radius + width, away);
     return 1 - below_mouth * (1 - beside);
 }
 

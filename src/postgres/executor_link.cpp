@@ -72,7 +72,7 @@ void ExecutorLink::start(core::Instant now, LinkEvents& events) {
     state_ = State::greeting;
     engine_ = 0;
     started_at_ = heard_at_ = pinged_at_ = now;
-    answered_ = killed_silent_ = drained_ = false;
+    answered_ = killed_silent_ = dismissed_ = false;
     death_reason_.clear();
     unsent_.clear();
     if (!channel_->queue(wire::FrameType::hello, 0, plan_.hello)) begin_dying(now, "the hello is too long");
@@ -137,6 +137,7 @@ void ExecutorLink::greet(const std::string& payload, core::Instant now, LinkEven
         return;
     }
     events.foreign_build = hello->build;
+    dismissed_ = true;  // its end is no news
     begin_dying(now, "it is of another build");
     process_->kill_engine(engine_);
 }
@@ -178,12 +179,12 @@ void ExecutorLink::bury(core::Instant now, LinkEvents& events) {
     }
     ExecutorDeath death;
     death.blameless = !killed_silent_ && ended_blamelessly(*end);
-    death.asked_for = drained_ && !killed_silent_;
+    death.asked_for = dismissed_ && !killed_silent_;
     death.how = end->empty() || killed_silent_ ? death_reason_ : *end;
     death.unsent = std::move(unsent_);
     events.death = std::move(death);
 
-    const bool early = now - started_at_ < lived_long_enough && !answered_ && !drained_;
+    const bool early = now - started_at_ < lived_long_enough && !answered_ && !dismissed_;
     early_deaths_ = early ? early_deaths_ + 1 : 0;
     retry_at_ = now + (build_matches_ == false ? foreign_build_backoff : next_backoff(early_deaths_));
     leaving_.push_back(std::move(process_));
@@ -213,7 +214,7 @@ void ExecutorLink::change_plan(ExecutorPlan plan) {
 
 void ExecutorLink::ask_to_leave() {
     state_ = State::draining;
-    drained_ = true;
+    dismissed_ = true;
     if (!send(wire::FrameType::drain, 0)) process_->kill_engine(engine_);
 }
 

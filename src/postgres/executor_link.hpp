@@ -36,7 +36,7 @@ struct ReceivedAnswer {
 struct ExecutorDeath {
     std::string how;                   // "signal 11", "exit 3", or what the worker saw
     bool blameless;                    // no job is to blame
-    bool asked_for;                    // it was drained
+    bool asked_for;                    // we sent it away
     std::vector<std::int64_t> unsent;  // orders that never left the worker
 };
 
@@ -116,7 +116,7 @@ class ExecutorLink {
     int early_deaths_ = 0;
     bool answered_ = false;  // this executor gave an answer: it works
     bool killed_silent_ = false;
-    bool drained_ = false;
+    bool dismissed_ = false;  // we asked it to go
     bool was_busy_ = false;
     std::string death_reason_;
     std::vector<std::int64_t> unsent_;

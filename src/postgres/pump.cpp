@@ -150,7 +150,7 @@ void Pump::run(const Batch& batch, core::Instant now) {
     try {
         yield = transact(batch);
     } catch (const PgError&) {
-        // What was paid for comes first: settle it without the rest. When that goes well, the rest was what failed.
+        // What was paid for comes first, without the rest, which may be what failed.
         if (batch.answers == 0 || settle_apart()) throw;
         return;
     }
@@ -185,21 +185,22 @@ void Pump::apply(const Batch& batch, Yield yield, core::Instant now) {
     if (batch.capacity > 0) lease_wanted_ = static_cast<std::int32_t>(yield.leased.size()) >= batch.capacity;
     // Without an executor to lease to, what became due is still to be leased.
     if (batch.promote && batch.capacity == 0) lease_wanted_ = true;
+    // What was noted while the transaction ran may be newer than what it saw: it counts for the sweep now, and is
+    // absorbed last, so that nothing below overwrites it.
+    const Notes late = slot_.take_notes();
+    if (batch.sweep) {
+        const int unannounced = keys_.apply_sweep(yield.swept, late);
+        if (!first_sweep_) report_.swept += unannounced;
+        first_sweep_ = sweep_wanted_ = false;
+        lease_wanted_ |= !yield.swept.empty();
+        swept_at_ = now;
+    }
     for (engine::LeasedRow& row : yield.leased) {
         keys_.advance(row.entry);
         if (row.order) send_order(row, now);
     }
     releases_.erase(releases_.begin(), releases_.begin() + static_cast<std::ptrdiff_t>(batch.releases));
     drop_answers(batch.answers);
-    if (batch.sweep) {
-        const Notes late = slot_.take_notes();
-        const int unannounced = keys_.apply_sweep(yield.swept, late);
-        if (!first_sweep_) report_.swept += unannounced;
-        first_sweep_ = sweep_wanted_ = false;
-        lease_wanted_ |= !yield.swept.empty();
-        swept_at_ = now;
-        absorb(late);
-    }
     if (batch.resolve) resolve_wanted_ = false;
     if (batch.cancellations) cancellations_wanted_ = false;
     if (batch.recheck) recheck_wanted_ = false;
@@ -212,6 +213,7 @@ void Pump::apply(const Batch& batch, Yield yield, core::Instant now) {
         const TimestampTz wall = GetCurrentTimestamp();
         if (next_due_ <= wall && batch.promote && yield.promoted == 0) next_due_ = wall + past_due_retry_us;
     }
+    absorb(late);
     report_.turns++;
     report_.last_turn_at = GetCurrentTimestamp();
     publish();

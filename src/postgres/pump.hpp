@@ -111,7 +111,7 @@ class Pump {
     void drop_answers(std::size_t count);
 
     // settling.cpp: what to do when a transaction with answers failed.
-    // True when the answers as they are can be settled together.
+    // False when everything that made the turn fail has been dealt with.
     bool settle_apart();
     bool settle_one(Answer& answer);
     bool reject(Answer& answer, const PgError& why);

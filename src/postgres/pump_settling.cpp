@@ -63,16 +63,18 @@ bool Pump::settle_apart() {
     } catch (const PgError& error) {
         if (may_pass(error.sqlstate()) && error.sqlstate() != ERRCODE_QUERY_CANCELED) throw;
     }
+    bool some_wait = false;
     for (std::size_t i = 0; i < count; ++i) {
-        if (!settle_one(answers_.front())) {
-            // Let the others pass; it comes again after the backoff.
-            answers_.push_back(std::move(answers_.front()));
-            answers_.pop_front();
+        if (settle_one(answers_.front())) {
+            drop_answers(1);
             continue;
         }
-        drop_answers(1);
+        // Let the others pass; it comes again after the backoff.
+        some_wait = true;
+        answers_.push_back(std::move(answers_.front()));
+        answers_.pop_front();
     }
-    return false;
+    return some_wait;
 }
 
 // False: try this answer again later.

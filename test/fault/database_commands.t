@@ -65,11 +65,12 @@ for my $database ('copied', 'renamed2')
     ok($node->worker_pid(10, $database), "$database: a worker is back");
     ok($node->wait_until("select bool_and(status = 'completed') from atelier.generated_assets", 60, $database), 'and ends the work that hung');
 }
+# The launcher learns of a copy by its first use.
+$node->ask('select atelier_internal.start_worker()', 'copy');
 ok($node->worker_pid(10, 'copy'), 'copy: a worker is there');
 is($node->ask("select count(*) from atelier.jobs where not foreign_instance", 'copy'), 0, 'copy: no job is its own');
 cmp_ok($node->ask("select count(*) from atelier.jobs where foreign_instance", 'copy'), '>=', 1, 'copy: the copied job is there');
-is($node->ask("select count(*) from atelier.generated_assets where status = 'completed'", 'copy'),
-    $node->ask("select count(*) from atelier.generated_assets where status = 'completed' and completed_at < (select min(created_at) from atelier.generated_assets) ", 'copy'),
+is($node->ask('select count(*) from atelier.attempts where epoch = (select epoch from atelier.workers where database = current_database())', 'copy'), 0,
     'copy: nothing ran');
 
 {

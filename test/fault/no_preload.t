@@ -17,7 +17,7 @@ like($error, qr/HINT:.*shared_preload_libraries/s, 'with the way out');
 is($node->ask('select count(*) from atelier.jobs'), 2, 'the jobs wait');
 like($node->ask("select finding || ' ' || advice from atelier.self_check() where area = 'library'"),
     qr/not in shared_preload_libraries.*restart/, 'self_check says what is missing');
-is($node->ask("select reason from atelier.jobs j, atelier.explain_job(j.job_id) limit 1"), 'no_worker', 'explain_job says it too');
+is($node->ask("select e.reason from atelier.jobs j, atelier.explain_job(j.job_id) e limit 1"), 'no_worker', 'explain_job says it too');
 is($node->ask('select count(*) from atelier.workers'), 0, 'no worker is there');
 
 $node->append_conf('postgresql.conf', "shared_preload_libraries = 'pg_atelier'");

@@ -16,7 +16,7 @@ use File::Basename qw(dirname);
 use File::Path qw(make_path);
 use Photo;
 use PostgreSQL::Test::Cluster;
-use PostgreSQL::Test::Utils;
+use PostgreSQL::Test::Utils qw(slurp_file);  # all of it would hide methods of the same names
 use Test::More;
 use Time::HiRes qw(sleep time);
 

@@ -108,6 +108,20 @@ TEST(ExecutorMediaChild, WhatItLeavesBehindEndsWithIt) {
     EXPECT_TRUE(eventually([&] { return children_of(executor.nanny()) == std::vector<pid_t>{executor.engine()}; }));
 }
 
+TEST(ExecutorMediaChild, TheRealProgramMeasuresAndRefuses) {
+    ExecutorProcess executor;
+    Json hello = executor.hello();
+    hello["media_program"] = ATELIER_MEDIA_PROGRAM;
+    executor.start(hello);
+    executor.order(1, "storage.head", {{"object", {{"store", "file"}, {"key", "in/product.png"}}}});
+    const Json good = executor.answer(1);
+    ASSERT_EQ(good["outcome"], "completed") << good << executor.logs();
+    EXPECT_EQ(good["result"]["width"], 1);
+    write_file(executor.store() / "in/short.png", tiny_png().substr(0, 50));
+    executor.order(2, "storage.head", {{"object", {{"store", "file"}, {"key", "in/short.png"}}}});
+    EXPECT_EQ(executor.answer(2)["error"]["class"], "invalid_request");
+}
+
 TEST(ExecutorMediaChild, TheFakeMakesWayForTheRealProgramBesideIt) {
     ExecutorProcess executor;
     const fs::path fake = executor.directory() / "bin/pg_atelier_media";

@@ -55,6 +55,14 @@ TEST(MediaCompose, EachSettingThatCountsChangesThePicture) {
     }
 }
 
+TEST(MediaCompose, SurroundingsNameTheMaterials) {
+    const std::string product = samples::product_file();
+    core::Json settings = base_settings();
+    const Composition plain = composed(product, settings);
+    settings["surroundings"] = "brick wall, marble top";
+    EXPECT_GT(mean_difference(plain.jpeg, composed(product, settings).jpeg), 2.0);
+}
+
 TEST(MediaCompose, AspectRatioIsThatOfTheSettings) {
     const std::string product = samples::product_file();
     const std::pair<const char*, double> ratios[] = {{"1:1", 1},       {"4:3", 4.0 / 3}, {"3:4", 0.75},

@@ -74,6 +74,16 @@ TEST(MediaMask, TakesTheShadowForAShadow) {
     EXPECT_NEAR(covered(result.product.cover), disc_area, 0.05 * disc_area);
 }
 
+TEST(MediaMask, KeepsAGreyProductThatResemblesAShadow) {
+    const auto silver = [](int x, int y) {
+        const bool body = x > 110 && x < 290 && y > 40 && y < 250;
+        return body ? Rgb{0.70F, 0.71F, 0.72F} * (y < 140 ? 0.3F : 1.0F) : Rgb{0.98F, 0.98F, 0.98F};
+    };
+    const Extraction result = extract_product(samples::painted(400, 300, silver), {});
+    ASSERT_EQ(result.background, Background::plain);
+    EXPECT_NEAR(covered(result.product.cover), 179 * 209, 0.03 * 179 * 209);
+}
+
 TEST(MediaMask, UsesTheCoverOfTheFile) {
     const Picture photo = samples::painted(200, 200, samples::busy);
     Mask alpha(200, 200);
