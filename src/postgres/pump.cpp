@@ -81,8 +81,9 @@ Pump::Batch Pump::plan(core::Instant now) const {
     batch.cancellations = cancellations_wanted_ || batch.sweep;
     batch.promote = leasing_ && next_due_ <= GetCurrentTimestamp();
     batch.recheck = recheck_wanted_;
-    // What became due may be the end of a cooldown, of which no note tells.
-    if (lease_wanted_ || batch.promote) batch.capacity = capacity();
+    // What became due may be the end of a cooldown, of which no note tells. A sweep may lower the watermarks, which a
+    // lease in the same transaction would raise above what it found: the lease waits for the next turn.
+    if (!batch.sweep && (lease_wanted_ || batch.promote)) batch.capacity = capacity();
     // A wake with new entries alone runs the lease and nothing else; what is due next is asked in the turn after it.
     if (!batch.only_leases()) {
         batch.refresh_due = true;
