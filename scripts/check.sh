@@ -53,6 +53,7 @@ use_stage "$(mktemp -d /tmp/atelier.XXXXXX)"
 trap remove_stage EXIT
 if tally install scripts/fill_stage.sh "$STAGE"; then
   tally pgtap as_user scripts/run_pgtap.sh || true
+  tally 'reference (docs are up to date)' as_user scripts/reference.sh --check docs || true
   tally isolation as_user scripts/run_isolation.sh || true
   if ! tally fault as_user ATELIER_FAULT_LOGS="$STAGE/fault" scripts/run_fault.sh; then
     rm -rf "$LOGS/fault"

@@ -31,7 +31,11 @@ int job_timeout_ms;
 int job_ttl_completed_s;
 int job_ttl_failed_s;
 int max_attempts;
+bool notify_events;
 bool settings_strict;
+
+// A ring of daily partitions holds 32 days.
+constexpr int ring_s = 31 * day_s;
 
 struct IntegerSetting {
     const char* name;
@@ -58,19 +62,19 @@ const IntegerSetting integers[] = {
     {"pg_atelier.asset_undo_window", "How long a soft-deleted asset can be restored.",
      "After it the purge removes the row and the stored bytes.", &asset_undo_window_s, 30 * day_s, 0, 3650 * day_s,
      PGC_SUSET, GUC_UNIT_S},
-    {"pg_atelier.attempt_ttl", "How long attempts are kept.", nullptr, &attempt_ttl_s, 30 * day_s, day_s, 3650 * day_s,
+    {"pg_atelier.attempt_ttl", "How long attempts are kept.", nullptr, &attempt_ttl_s, 30 * day_s, day_s, ring_s,
      PGC_SUSET, GUC_UNIT_S},
     {"pg_atelier.backoff_base", "Wait before the first retry of a job.",
      "Each further retry waits about twice as long as the one before, with jitter.", &backoff_base_ms, 2 * second_ms, 1,
      hour_s* second_ms, PGC_SUSET, GUC_UNIT_MS},
-    {"pg_atelier.event_ttl", "How long events are kept.", nullptr, &event_ttl_s, 30 * day_s, day_s, 3650 * day_s,
-     PGC_SUSET, GUC_UNIT_S},
+    {"pg_atelier.event_ttl", "How long events are kept.", nullptr, &event_ttl_s, 30 * day_s, day_s, ring_s, PGC_SUSET,
+     GUC_UNIT_S},
     {"pg_atelier.job_timeout", "Time an attempt may take when its step names none.", nullptr, &job_timeout_ms,
      120 * second_ms, 100, day_s* second_ms, PGC_SUSET, GUC_UNIT_MS},
     {"pg_atelier.job_ttl_completed", "How long completed jobs stay in the history.", nullptr, &job_ttl_completed_s,
-     day_s, hour_s, 3650 * day_s, PGC_SUSET, GUC_UNIT_S},
+     day_s, hour_s, ring_s, PGC_SUSET, GUC_UNIT_S},
     {"pg_atelier.job_ttl_failed", "How long failed, cancelled and quarantined jobs stay in the history.", nullptr,
-     &job_ttl_failed_s, 7 * day_s, hour_s, 3650 * day_s, PGC_SUSET, GUC_UNIT_S},
+     &job_ttl_failed_s, 7 * day_s, hour_s, ring_s, PGC_SUSET, GUC_UNIT_S},
     {"pg_atelier.max_attempts", "Attempts a job has when its step names no number.", nullptr, &max_attempts, 3, 1, 100,
      PGC_SUSET, 0},
     {"pg_atelier.max_in_flight", "Most orders that a worker has with its executor at a time.", nullptr, &max_in_flight,
@@ -84,6 +88,22 @@ const IntegerSetting integers[] = {
      &shutdown_wait_ms, 10 * second_ms, 0, hour_s* second_ms, PGC_SIGHUP, GUC_UNIT_MS},
     {"pg_atelier.turn_limit", "Most jobs leased or settled in one transaction of a worker.", nullptr, &turn_limit, 1000,
      1, 100000, PGC_SIGHUP, 0},
+};
+
+struct SwitchSetting {
+    const char* name;
+    const char* summary;
+    const char* description;
+    bool* value;
+    bool initial;
+    GucContext context;
+};
+
+const SwitchSetting switches[] = {
+    {"pg_atelier.notify_events", "Whether the worker tells listeners of channel atelier_events of new events.",
+     "Events are read with atelier.events_after(), with or without it.", &notify_events, false, PGC_SIGHUP},
+    {"pg_atelier.settings_strict", "Whether unknown settings of a request are refused.", "Off: they are ignored.",
+     &settings_strict, true, PGC_USERSET},
 };
 
 const TextSetting texts[] = {
@@ -112,9 +132,10 @@ void define() {
         DefineCustomStringVariable(s.name, s.summary, s.description, s.value, s.initial, s.context, 0, nullptr, nullptr,
                                    nullptr);
     }
-    DefineCustomBoolVariable("pg_atelier.settings_strict", "Whether unknown settings of a request are refused.",
-                             "Off: they are ignored.", &settings_strict, true, PGC_USERSET, 0, nullptr, nullptr,
-                             nullptr);
+    for (const SwitchSetting& s : switches) {
+        DefineCustomBoolVariable(s.name, s.summary, s.description, s.value, s.initial, s.context, 0, nullptr, nullptr,
+                                 nullptr);
+    }
     MarkGUCPrefixReserved("pg_atelier");
 }
 
