@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Fills a stage: a private copy of the PostgreSQL installation into which this build is installed, and a copy of its
-# scripts, tests and documents; all of it belongs to the ordinary user. PostgreSQL finds its share and library directories relative to its own
-# programs, so a copy of the same layout works: the machine's installation is not touched, two checkouts do not meet,
-# and a tree that only root can read is no obstacle.
+# scripts, tests and documents; all of it belongs to the ordinary user. PostgreSQL finds its share and library
+# directories relative to its own programs, so a copy of the same layout works: the machine's installation is not
+# touched, two checkouts do not meet, and a tree that only root can read is no obstacle.
 # usage: scripts/fill_stage.sh STAGE      Run from the root of the built tree.
 set -euo pipefail
 cd "$(dirname "$0")/.."
