@@ -144,30 +144,25 @@ $$;
 comment on function atelier_internal.outcomes_of(bigint, bigint[], text, text, text) is
     'One outcome, made up by the engine itself, for each of an incarnation''s leases (all, or those of the given attempts).';
 
-create function atelier_internal.settle_rejected(p_epoch bigint, p_answer_header jsonb, p_sqlstate text, p_message text) returns void
+create function atelier_internal.settle_rejected(p_epoch bigint, p_answer_header jsonb, p_sqlstate text, p_message text) returns boolean
     language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform atelier_internal.check_epoch(p_epoch);
-    perform atelier_internal.apply_outcomes(p_epoch, atelier_internal.outcomes_of(
+    return atelier_internal.apply_outcomes(p_epoch, atelier_internal.outcomes_of(
         p_epoch, array[(p_answer_header ->> 'attempt')::bigint], 'failed', 'invalid_output',
-        format('the answer could not be recorded: %s (%s)', p_message, p_sqlstate)));
+        format('the answer could not be recorded: %s (%s)', p_message, p_sqlstate))) is null;
 end
 $$;
 comment on function atelier_internal.settle_rejected(bigint, jsonb, text, text) is
-    'Fails the attempt whose answer could not be settled even alone, so that it is not tried for ever.';
+    'Fails the attempt whose answer could not be settled even alone, so that it is not tried for ever. False: its job is locked, try again later.';
 
 create function atelier_internal.release(p_epoch bigint, p_attempts bigint[], p_class text, p_count_crash boolean, p_message text)
-    returns integer
-    language plpgsql volatile set search_path = pg_catalog, pg_temp
-as $$
-declare
-    v_outcomes atelier_internal.outcome[] := atelier_internal.outcomes_of(
-        p_epoch, p_attempts, case when p_count_crash then 'failed' else 'not_sent' end, p_class, p_message);
-begin
-    perform atelier_internal.apply_outcomes(p_epoch, v_outcomes);
-    return coalesce(cardinality(v_outcomes), 0);
-end
-$$;
+    returns bigint[]
+    language sql volatile set search_path = pg_catalog, pg_temp
+begin atomic
+    select atelier_internal.apply_outcomes(p_epoch, atelier_internal.outcomes_of(
+        p_epoch, p_attempts, case when p_count_crash then 'failed' else 'not_sent' end, p_class, p_message));
+end;
 comment on function atelier_internal.release(bigint, bigint[], text, boolean, text) is
-    'Gives leases of an incarnation back: all, or those of the given attempts. Returns how many.';
+    'Gives leases of an incarnation back: all, or those of the given attempts. Returns the attempts to try again later, or null.';

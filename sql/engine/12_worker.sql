@@ -4,7 +4,6 @@ as $$
 declare
     v_label text := nullif(atelier_internal.setting('instance'), '');
     v_recorded text;
-    v_dead bigint;
 begin
     insert into atelier_internal.engine_state (one) values (true) on conflict do nothing;
     select s.instance_label into v_recorded from atelier_internal.engine_state s for update;
@@ -17,18 +16,32 @@ begin
     end if;
     update atelier_internal.engine_state set epoch = p_epoch, started_at = now(), instance_label = v_label;
     update atelier_internal.alerts set resolved_at = now() where kind = 'foreign_instance' and resolved_at is null;
-
-    for v_dead in
-        select distinct j.epoch from atelier_internal.jobs j
-         where j.state = 'leased' and j.epoch <> p_epoch and j.instance = atelier_internal.instance_id()
-    loop
-        perform atelier_internal.release(v_dead, null, 'worker_lost', true, 'the worker was lost while the attempt ran');
-    end loop;
     return null;
 end
 $$;
 comment on function atelier_internal.begin_incarnation(bigint, integer) is
-    'Makes this worker the current incarnation and takes back the leases of dead ones. Returns null, or why the engine pauses.';
+    'Makes this worker the current incarnation. Returns null, or why the engine pauses.';
+
+create function atelier_internal.reclaim(p_epoch bigint) returns integer
+    language plpgsql volatile set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_dead bigint;
+    v_left integer := 0;
+begin
+    perform atelier_internal.check_epoch(p_epoch);
+    for v_dead in
+        select distinct j.epoch from atelier_internal.jobs j
+         where j.state = 'leased' and j.epoch <> p_epoch and j.instance = atelier_internal.instance_id()
+    loop
+        v_left := v_left + coalesce(cardinality(atelier_internal.release(
+            v_dead, null, 'worker_lost', true, 'the worker was lost while the attempt ran')), 0);
+    end loop;
+    return v_left;
+end
+$$;
+comment on function atelier_internal.reclaim(bigint) is
+    'Takes back the leases of dead incarnations. Returns how many could not be taken because somebody holds their jobs locked.';
 
 create function atelier_internal.promote(p_limit integer) returns integer
     language plpgsql volatile set search_path = pg_catalog, pg_temp set enable_seqscan = off

@@ -30,21 +30,7 @@ revoke all on all tables in schema atelier, atelier_internal from public;
 revoke all on all sequences in schema atelier, atelier_internal from public;
 revoke all on all functions in schema atelier, atelier_internal from public;
 
-do $$
-declare
-    v_type record;
-begin
-    for v_type in
-        select t.oid::regtype as name from pg_type t
-         where t.typnamespace in ('atelier'::regnamespace, 'atelier_internal'::regnamespace) and t.typtype in ('c', 'e', 'd')
-    loop
-        execute format('revoke all on type %s from public', v_type.name);
-    end loop;
-end
-$$;
-
 grant usage on schema atelier to atelier_app, atelier_admin, atelier_observer;
-grant usage on type atelier.event to atelier_app, atelier_admin, atelier_observer;
 
 -- Applications make and read assets; DBAs also operate the engine; observers only look.
 do $$

@@ -18,16 +18,15 @@ struct Statement {
 
 // One execution: in, parameters that C++ converts inside the guard; out, through `collect`.
 using Datums = Datum[most_parameters];
-using Nulls = char[most_parameters];
 
 // Runs under the guard, so that nothing here may have a destructor. The result is in SPI_tuptable.
-void execute(Statement& statement, Datums& values, const Nulls* nulls = nullptr) {
+void execute(Statement& statement, Datums& values) {
     if (statement.plan == nullptr) {
         SPIPlanPtr plan = SPI_prepare(statement.text, statement.parameters, statement.types);
         if (plan == nullptr || SPI_keepplan(plan) != 0) elog(ERROR, "could not prepare: %s", statement.text);
         statement.plan = plan;
     }
-    const int result = SPI_execute_plan(statement.plan, values, nulls != nullptr ? *nulls : nullptr, false, 0);
+    const int result = SPI_execute_plan(statement.plan, values, nullptr, false, 0);
     if (result != SPI_OK_SELECT) elog(ERROR, "unexpected result %d of: %s", result, statement.text);
 }
 
@@ -71,6 +70,19 @@ Datum array_datum(const std::vector<Number>& numbers) {
                                            sizeof(Number) < 8 || FLOAT8PASSBYVAL, alignment));
 }
 
+// The bigint[] of a single row; empty for null. `out` is filled under the guard, so that it must belong to the caller.
+void collect_attempts(LockedAttempts& out) {
+    bool is_null = false;
+    const Datum value = cell(0, 1, &is_null);
+    if (is_null) return;
+    Datum* elements = nullptr;
+    int count = 0;
+    deconstruct_array(DatumGetArrayTypeP(value), INT8OID, sizeof(std::int64_t), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE,
+                      &elements, nullptr, &count);
+    for (int i = 0; i < count; ++i)
+        out.push_back(DatumGetInt64(elements[i]));
+}
+
 // Functions without parameters that return nothing or one integer.
 struct Plain {
     Statement* statement;
@@ -106,28 +118,48 @@ std::optional<std::string> begin_incarnation(std::int64_t epoch) {
     return call.reason;
 }
 
-void settle(std::int64_t epoch, const std::string& answers) {
+std::int32_t reclaim(std::int64_t epoch) {
+    struct Call {
+        std::int64_t epoch;
+        std::int32_t left;
+    } call{epoch, 0};
+    call_postgres<Call>(
+        [](Call& c) {
+            static Statement statement{"select atelier_internal.reclaim($1)", 1, {INT8OID}};
+            Datums values = {Int64GetDatum(c.epoch)};
+            execute(statement, values);
+            c.left = DatumGetInt32(cell(0, 1));
+        },
+        call);
+    return call.left;
+}
+
+LockedAttempts settle(std::int64_t epoch, const std::string& answers) {
     struct Call {
         std::int64_t epoch;
         const std::string& answers;
-    } call{epoch, answers};
+        LockedAttempts locked;
+    } call{epoch, answers, {}};
     call_postgres<Call>(
         [](Call& c) {
             static Statement statement{"select atelier_internal.settle($1, $2)", 2, {INT8OID, JSONBOID}};
             Datums values = {Int64GetDatum(c.epoch), DirectFunctionCall1(jsonb_in, CStringGetDatum(c.answers.c_str()))};
             execute(statement, values);
+            collect_attempts(c.locked);
         },
         call);
+    return std::move(call.locked);
 }
 
-void settle_rejected(std::int64_t epoch, std::int64_t attempt, const std::string& sqlstate,
+bool settle_rejected(std::int64_t epoch, std::int64_t attempt, const std::string& sqlstate,
                      const std::string& message) {
     struct Call {
         std::int64_t epoch;
         std::int64_t attempt;
         const std::string& sqlstate;
         const std::string& message;
-    } call{epoch, attempt, sqlstate, message};
+        bool done;
+    } call{epoch, attempt, sqlstate, message, false};
     call_postgres<Call>(
         [](Call& c) {
             static Statement statement{
@@ -137,8 +169,10 @@ void settle_rejected(std::int64_t epoch, std::int64_t attempt, const std::string
             Datums values = {Int64GetDatum(c.epoch), Int64GetDatum(c.attempt), text_datum(c.sqlstate),
                              text_datum(c.message)};
             execute(statement, values);
+            c.done = DatumGetBool(cell(0, 1));
         },
         call);
+    return call.done;
 }
 
 std::int32_t promote(std::int32_t limit) {
@@ -248,29 +282,28 @@ std::vector<std::int64_t> pending_cancellations() {
     return attempts;
 }
 
-std::int32_t release(std::int64_t epoch, const std::optional<std::vector<std::int64_t>>& attempts,
-                     const std::string& error_class, bool count_crash, const std::string& message) {
+LockedAttempts release(std::int64_t epoch, const std::vector<std::int64_t>& attempts, const std::string& error_class,
+                       bool count_crash, const std::string& message) {
     struct Call {
         std::int64_t epoch;
-        const std::optional<std::vector<std::int64_t>>& attempts;
+        const std::vector<std::int64_t>& attempts;
         const std::string& error_class;
         bool count_crash;
         const std::string& message;
-        std::int32_t released;
-    } call{epoch, attempts, error_class, count_crash, message, 0};
+        LockedAttempts locked;
+    } call{epoch, attempts, error_class, count_crash, message, {}};
     call_postgres<Call>(
         [](Call& c) {
             static Statement statement{"select atelier_internal.release($1, $2, $3, $4, $5)",
                                        5,
                                        {INT8OID, INT8ARRAYOID, TEXTOID, BOOLOID, TEXTOID}};
-            Datums values = {Int64GetDatum(c.epoch), c.attempts ? array_datum(*c.attempts) : Datum{0},
-                             text_datum(c.error_class), BoolGetDatum(c.count_crash), text_datum(c.message)};
-            const Nulls nulls = {' ', c.attempts ? ' ' : 'n', ' ', ' ', ' '};
-            execute(statement, values, &nulls);
-            c.released = DatumGetInt32(cell(0, 1));
+            Datums values = {Int64GetDatum(c.epoch), array_datum(c.attempts), text_datum(c.error_class),
+                             BoolGetDatum(c.count_crash), text_datum(c.message)};
+            execute(statement, values);
+            collect_attempts(c.locked);
         },
         call);
-    return call.released;
+    return std::move(call.locked);
 }
 
 void maintain() {

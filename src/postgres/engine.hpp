@@ -27,9 +27,16 @@ struct LeaseRequest {
 // nullopt: go on; otherwise why the engine pauses.
 std::optional<std::string> begin_incarnation(std::int64_t epoch);
 
+// Leases of dead incarnations that could not be taken back yet, because somebody holds their jobs locked.
+std::int32_t reclaim(std::int64_t epoch);
+
+// Attempts whose jobs somebody holds locked: nothing was done for them, they are to be tried again.
+using LockedAttempts = std::vector<std::int64_t>;
+
 // `answers` is the text of a JSON array.
-void settle(std::int64_t epoch, const std::string& answers);
-void settle_rejected(std::int64_t epoch, std::int64_t attempt, const std::string& sqlstate, const std::string& message);
+LockedAttempts settle(std::int64_t epoch, const std::string& answers);
+// False: the job is locked.
+bool settle_rejected(std::int64_t epoch, std::int64_t attempt, const std::string& sqlstate, const std::string& message);
 
 std::int32_t promote(std::int32_t limit);
 std::int32_t resolve_dependencies();
@@ -39,9 +46,8 @@ std::vector<LaneNote> sweep();
 std::int64_t next_due();
 std::vector<std::int64_t> pending_cancellations();
 
-// `attempts` nullopt: all of the epoch.
-std::int32_t release(std::int64_t epoch, const std::optional<std::vector<std::int64_t>>& attempts,
-                     const std::string& error_class, bool count_crash, const std::string& message);
+LockedAttempts release(std::int64_t epoch, const std::vector<std::int64_t>& attempts, const std::string& error_class,
+                       bool count_crash, const std::string& message);
 
 void maintain();
 void raise_alert(const std::string& kind, const std::string& message, const std::string& hint);

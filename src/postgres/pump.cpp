@@ -31,8 +31,8 @@ bool Pump::Batch::empty() const noexcept {
 }
 
 bool Pump::Batch::only_leases() const noexcept {
-    return answers == 0 && releases == 0 && !resolve && !promote && !sweep && !cancellations && !refresh_due &&
-           !recheck;
+    return answers == 0 && releases == 0 && !reclaim && !resolve && !promote && !sweep && !cancellations &&
+           !refresh_due && !recheck;
 }
 
 Pump::Pump(WorkerSlot& slot, ExecutorLink& link, std::int64_t epoch) : slot_(slot), link_(link), epoch_(epoch) {
@@ -76,6 +76,7 @@ Pump::Batch Pump::plan(core::Instant now) const {
     Batch batch;
     batch.answers = batch_of_answers();
     batch.releases = releases_.size();
+    batch.reclaim = reclaim_wanted_;
     batch.sweep = leasing_ && (sweep_wanted_ || now >= sweep_at());
     batch.resolve = resolve_wanted_ || batch.sweep;
     batch.cancellations = cancellations_wanted_ || batch.sweep;
@@ -97,6 +98,7 @@ core::Instant Pump::next_action(core::Instant now) const {
     core::Instant at = std::min(maintain_at_, in_flight_.next_deadline().value_or(core::Instant::max()));
     if (!begun_) return std::max(begin_at_, not_before_);
     if (notify_wanted_ || !alerts_.empty() || !plan(now).empty()) return std::max(now, not_before_);
+    at = std::min(at, retry_locked_at_.value_or(core::Instant::max()));
     if (leasing_) at = std::min(at, sweep_at());
     if (leasing_ && next_due_ != Notes::never) {
         const std::int64_t wait = std::max<std::int64_t>(0, next_due_ - GetCurrentTimestamp());
@@ -116,6 +118,7 @@ void Pump::turn(core::Instant now) {
             if (now >= begin_at_) begin(now);
             return;
         }
+        retry_locked(now);
         if (notify_wanted_) notify();
         const Batch batch = plan(now);
         if (!batch.empty()) {
@@ -138,7 +141,7 @@ void Pump::begin(core::Instant now) {
     }
     failures_ = 0;
     begin_at_ = now + poll_interval();
-    begun_ = !reason;
+    begun_ = reclaim_wanted_ = !reason;
     if (reason && *reason != pause_reason_) log_line(LogLevel::warning, "pg_atelier pauses", reason->c_str());
     pause_reason_ = reason.value_or("");
     report_.paused = reason.has_value();
@@ -161,10 +164,13 @@ void Pump::run(const Batch& batch, core::Instant now) {
 Pump::Yield Pump::transact(const Batch& batch) {
     Yield yield;
     Transaction transaction(slot_, batch.only_leases() ? "pg_atelier: lease" : "pg_atelier: turn");
-    for (const Release& release : releases_) {
-        engine::release(epoch_, release.attempts, release.error_class, release.count_crash, release.message);
+    if (batch.reclaim) yield.unreclaimed = engine::reclaim(epoch_);
+    for (const Release& r : releases_) {
+        auto locked = engine::release(epoch_, r.attempts, r.error_class, r.count_crash, r.message);
+        if (!locked.empty())
+            yield.locked_releases.push_back({std::move(locked), r.error_class, r.count_crash, r.message});
     }
-    if (batch.answers > 0) engine::settle(epoch_, join_answers(batch.answers));
+    if (batch.answers > 0) yield.locked_answers = engine::settle(epoch_, join_answers(batch.answers));
     if (batch.resolve) engine::resolve_dependencies();
     if (batch.promote) yield.promoted = engine::promote(settings::turn_limit);
     if (batch.sweep) yield.swept = engine::sweep();
@@ -201,7 +207,13 @@ void Pump::apply(const Batch& batch, Yield yield, core::Instant now) {
         if (row.order) send_order(row, now);
     }
     releases_.erase(releases_.begin(), releases_.begin() + static_cast<std::ptrdiff_t>(batch.releases));
-    drop_answers(batch.answers);
+    std::move(yield.locked_releases.begin(), yield.locked_releases.end(), std::back_inserter(locked_releases_));
+    settled(batch.answers, yield.locked_answers);
+    if (batch.reclaim) {
+        reclaim_wanted_ = false;
+        unreclaimed_ = yield.unreclaimed > 0;
+    }
+    if (unreclaimed_ || !locked_releases_.empty()) wait_for_locked();
     if (batch.resolve) resolve_wanted_ = false;
     if (batch.cancellations) cancellations_wanted_ = false;
     if (batch.recheck) recheck_wanted_ = false;

@@ -49,7 +49,10 @@ class Pump {
     // Gives back what is still in flight, as lost without anybody's fault.
     void give_back_rest(const std::string& message);
     // Something is in flight or waits for its transaction.
-    bool unsettled() const noexcept { return busy() || !answers_.empty() || !releases_.empty(); }
+    bool unsettled() const noexcept {
+        return busy() || !answers_.empty() || !releases_.empty() || !locked_answers_.empty() ||
+               !locked_releases_.empty();
+    }
 
   private:
     struct Answer {
@@ -68,6 +71,7 @@ class Pump {
         std::size_t answers = 0;
         std::size_t releases = 0;
         std::int32_t capacity = 0;  // to lease; 0: none
+        bool reclaim = false;
         bool resolve = false;
         bool promote = false;
         bool sweep = false;
@@ -80,6 +84,9 @@ class Pump {
     };
     // What it brought, applied after commit.
     struct Yield {
+        engine::LockedAttempts locked_answers;
+        std::vector<Release> locked_releases;
+        std::int32_t unreclaimed = 0;
         std::int32_t promoted = 0;
         std::vector<LaneNote> swept;
         std::vector<engine::LeasedRow> leased;
@@ -108,7 +115,10 @@ class Pump {
     void note_error(const std::string& message);
     void bury_executor(const ExecutorDeath& death);
     void add_answer(ReceivedAnswer answer);
-    void drop_answers(std::size_t count);
+    // The first `count` answers were settled, but for those whose jobs were locked: they wait for their retry.
+    void settled(std::size_t count, const engine::LockedAttempts& locked);
+    void wait_for_locked();
+    void retry_locked(core::Instant now);
 
     // settling.cpp: what to do when a transaction with answers failed.
     // False when everything that made the turn fail has been dealt with.
@@ -128,8 +138,15 @@ class Pump {
     std::deque<Release> releases_;
     std::deque<Alert> alerts_;
 
+    // What met a job that somebody holds locked; tried again at retry_locked_at_.
+    std::vector<Answer> locked_answers_;
+    std::vector<Release> locked_releases_;
+    bool unreclaimed_ = false;
+    std::optional<core::Instant> retry_locked_at_;
+
     bool leasing_ = true;
     bool begun_ = false;
+    bool reclaim_wanted_ = false;
     std::string pause_reason_;
     bool lease_wanted_ = true;
     bool first_sweep_ = true;

@@ -13,6 +13,7 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds first_backoff{100};
 constexpr milliseconds longest_backoff{5000};
+constexpr milliseconds retry_locked_after{500};
 constexpr std::chrono::seconds same_error_every{60};
 constexpr int most_timeouts = 3;     // of one answer settled alone
 constexpr int most_rejections = 10;  // tries to record that an answer cannot be settled
@@ -42,31 +43,50 @@ std::string Pump::join_answers(std::size_t count) const {
     return text;
 }
 
-void Pump::drop_answers(std::size_t count) {
-    if (count == 0) return;
+void Pump::settled(std::size_t count, const engine::LockedAttempts& locked) {
     for (std::size_t i = 0; i < count; ++i) {
-        answer_bytes_ -= answers_.front().payload.size();
+        Answer answer = std::move(answers_.front());
         answers_.pop_front();
+        if (std::find(locked.begin(), locked.end(), answer.attempt) != locked.end()) {
+            locked_answers_.push_back(std::move(answer));
+            wait_for_locked();
+            continue;
+        }
+        answer_bytes_ -= answer.payload.size();
+        report_.settled++;
+        notify_wanted_ = true;
     }
-    report_.settled += static_cast<std::int64_t>(count);
-    notify_wanted_ = true;
+}
+
+void Pump::wait_for_locked() {
+    if (!retry_locked_at_) retry_locked_at_ = core::now() + retry_locked_after;
+}
+
+void Pump::retry_locked(core::Instant now) {
+    if (!retry_locked_at_ || now < *retry_locked_at_) return;
+    retry_locked_at_.reset();
+    reclaim_wanted_ |= std::exchange(unreclaimed_, false);
+    std::move(locked_answers_.begin(), locked_answers_.end(), std::back_inserter(answers_));
+    std::move(locked_releases_.begin(), locked_releases_.end(), std::back_inserter(releases_));
+    locked_answers_.clear();
+    locked_releases_.clear();
 }
 
 bool Pump::settle_apart() {
     const std::size_t count = batch_of_answers();
     try {
         Transaction transaction(slot_, "pg_atelier: settle");
-        engine::settle(epoch_, join_answers(count));
+        const engine::LockedAttempts locked = engine::settle(epoch_, join_answers(count));
         transaction.commit();
-        drop_answers(count);
-        return true;
+        settled(count, locked);
+        return false;
     } catch (const PgError& error) {
         if (may_pass(error.sqlstate()) && error.sqlstate() != ERRCODE_QUERY_CANCELED) throw;
     }
     bool some_wait = false;
     for (std::size_t i = 0; i < count; ++i) {
         if (settle_one(answers_.front())) {
-            drop_answers(1);
+            settled(1, {});
             continue;
         }
         // Let the others pass; it comes again after the backoff.
@@ -81,9 +101,9 @@ bool Pump::settle_apart() {
 bool Pump::settle_one(Answer& answer) {
     try {
         Transaction transaction(slot_, "pg_atelier: settle one");
-        engine::settle(epoch_, '[' + answer.payload + ']');
+        const engine::LockedAttempts locked = engine::settle(epoch_, '[' + answer.payload + ']');
         transaction.commit();
-        return true;
+        return locked.empty();
     } catch (const PgError& error) {
         ++answer.failures;
         if (may_pass(error.sqlstate())) {
@@ -97,8 +117,10 @@ bool Pump::reject(Answer& answer, const PgError& why) {
     const std::string attempt = "attempt " + std::to_string(answer.attempt);
     try {
         Transaction transaction(slot_, "pg_atelier: reject");
-        engine::settle_rejected(epoch_, answer.attempt, why.sqlstate_text(), core::to_storable_text(why.what(), 1000));
+        const bool done = engine::settle_rejected(epoch_, answer.attempt, why.sqlstate_text(),
+                                                  core::to_storable_text(why.what(), 1000));
         transaction.commit();
+        if (!done) return false;
         log_line(LogLevel::warning, ("pg_atelier could not settle the answer of " + attempt).c_str(), why.what());
         return true;
     } catch (const PgError& error) {
@@ -111,6 +133,7 @@ bool Pump::reject(Answer& answer, const PgError& why) {
 
 void Pump::last_turn(core::Instant now) {
     not_before_ = {};
+    if (retry_locked_at_) retry_locked_at_ = now;
     turn(now);
 }
 

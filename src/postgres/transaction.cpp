@@ -95,7 +95,7 @@ void fix_settings() {
         {"default_transaction_isolation", "read committed"},
         {"default_transaction_read_only", "off"},
         {"default_transaction_deferrable", "off"},
-        {"lock_timeout", "5s"},
+        {"lock_timeout", "1s"},
         {"statement_timeout", "0"},
         {"idle_in_transaction_session_timeout", "0"},
         {"idle_session_timeout", "0"},

@@ -4,6 +4,7 @@ use warnings;
 use Atelier;
 use Compress::Zlib qw(crc32);
 use Photo;
+use Session;
 use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(time);
@@ -19,13 +20,14 @@ cmp_ok(time - $created, '<', 2, 'within 2 s');
 ok($node->wait_until("select bool_and(ok) from atelier.self_check()"), 'self_check finds nothing missing');
 
 my $studio = $node->make_studio;
-my $listener = Listener->new($node);
+my $listener = Session->new($node);
+$listener->run('listen atelier_events');
 my $asset = $node->request($studio, style => 'japandi');
 is($node->ask("select status from atelier.generated_assets where id = '$asset'"), 'pending',
     'the request returns at once');
 ok($node->wait_until("select status in ('completed', 'error') from atelier.generated_assets where id = '$asset'", 30), 'the asset ends');
 is($node->ask("select status || coalesce(error_message, '') from atelier.generated_assets where id = '$asset'"), 'completed', 'as completed');
-ok($node->wait_for_condition(sub { $listener->hears(qr/notification "atelier_events" with payload "\d+"/) }, 10), 'a listener is told of events');
+ok($node->wait_for_condition(sub { $listener->run('select 1') =~ /notification "atelier_events" with payload "\d+"/ }, 10), 'a listener is told of events');
 $listener->leave;
 
 # What the row says is what the file is.
@@ -96,29 +98,3 @@ is($node->ask("select count(*) from atelier.events_after(0) where kind = 'job.co
 unlike($node->log_since(0), qr/terminating any other active server processes|PANIC|FATAL/, 'the server never stumbled');
 $node->stop;
 done_testing();
-
-# A session that listens to atelier_events; psql tells of notifications after each command.
-package Listener;
-
-use IPC::Run;
-
-sub new
-{
-    my ($class, $server) = @_;
-    my $self = bless { input => '', output => '' }, $class;
-    $self->{psql} = IPC::Run::start([ 'psql', '-XAt', '-d', $server->connstr('atelier') ], '<', \$self->{input}, '>', \$self->{output});
-    $self->{input} .= "listen atelier_events;\nselect 'listening';\n";
-    $self->{psql}->pump until $self->{output} =~ /listening/;
-    return $self;
-}
-
-sub hears
-{
-    my ($self, $words) = @_;
-    $self->{input} .= "select 'heard';\n";
-    my $before = () = $self->{output} =~ /heard/g;
-    $self->{psql}->pump until (() = $self->{output} =~ /heard/g) > $before;
-    return $self->{output} =~ $words;
-}
-
-sub leave { my ($self) = @_; $self->{input} .= "\\q\n"; $self->{psql}->finish; return }

@@ -1,7 +1,7 @@
 \set QUIET on
 begin;
 \ir engine_fixture.psql
-select plan(39);
+select plan(40);
 
 -- prerequisites
 select (pg_temp.enqueue('one_step'))[1] as first \gset
@@ -80,6 +80,7 @@ select is((select count(*) from pg_temp.lease()), 1::bigint, 'instance: and it r
 
 -- a new incarnation
 select null from atelier_internal.begin_incarnation(2, 2);
+select is(atelier_internal.reclaim(2), 0, 'nobody holds a lease of the dead one locked');
 select is(pg_temp.state_of(:'job'), 'waiting', 'a new incarnation takes back the leases of the dead one');
 select is((select j.crashes from atelier_internal.jobs j where j.id = :'job'), 1::smallint, 'and counts the crash');
 select atelier_internal.cancel_jobs(array[:'job'::uuid], 'test') \gset i_
