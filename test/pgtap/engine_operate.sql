@@ -12,7 +12,7 @@ select is(:'a_job_id'::uuid, :'first'::uuid, 'a job that waits for another is no
 select is((select reason from atelier.explain_job(:'second')), 'dependency', 'explain: it waits for another job');
 select pg_temp.settle(array[pg_temp.answer(:'a_lease')]) \gset i_
 select is(pg_temp.state_of(:'second') || ' ' || pg_temp.state_of(:'third'), 'waiting waiting:dependency', 'completion releases what waited for it alone');
-select * from pg_temp.lease() \gset a_
+select * from pg_temp.lease() where job_id = :'second' \gset a_
 select pg_temp.settle(array[pg_temp.answer(:'a_lease', 'content_blocked')]) \gset i_
 select is(pg_temp.state_of(:'third'), 'failed:content_blocked', 'a failed prerequisite fails what waits for it');
 select is((select error_message from atelier.job_history where job_id = :'third'), 'a job it needs ended first: test content_blocked', 'with its reason');
