@@ -4,12 +4,12 @@ namespace atelier::postgres {
 
 void Notes::clear() noexcept {
     count = 0;
-    sweep = cancellation = dependency = lanes = false;
+    sweep = cancellation = dependency = lanes = reclaim = false;
     due = never;
 }
 
 bool Notes::empty() const noexcept {
-    return count == 0 && !sweep && !cancellation && !dependency && !lanes && due == never;
+    return count == 0 && !sweep && !cancellation && !dependency && !lanes && !reclaim && due == never;
 }
 
 void Notes::add_entry(const LaneNote& note) noexcept {
@@ -38,6 +38,7 @@ void Notes::merge(const Notes& other) noexcept {
     cancellation |= other.cancellation;
     dependency |= other.dependency;
     lanes |= other.lanes;
+    reclaim |= other.reclaim;
 }
 
 }  // namespace atelier::postgres

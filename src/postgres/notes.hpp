@@ -23,6 +23,7 @@ struct Notes {
     bool cancellation;  // rows in cancellations
     bool dependency;    // rows in job_dependencies
     bool lanes;         // a lane changed
+    bool reclaim;       // a dead incarnation may have left leases
     std::int64_t due;   // earliest run_after, microseconds as in timestamptz; never when none
 
     void clear() noexcept;

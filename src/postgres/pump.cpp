@@ -48,6 +48,7 @@ void Pump::absorb(const Notes& notes) {
     sweep_wanted_ |= notes.sweep;
     resolve_wanted_ |= notes.dependency;
     cancellations_wanted_ |= notes.cancellation;
+    reclaim_wanted_ |= notes.reclaim;
     due_stale_ |= notes.lanes;
     next_due_ = std::min(next_due_, notes.due);
 }

@@ -15,7 +15,7 @@ struct PendingAtCommit {
     bool recheck;
 };
 
-PendingAtCommit pending = {{{}, 0, false, false, false, false, Notes::never}, false, false};
+PendingAtCommit pending = {{{}, 0, false, false, false, false, false, Notes::never}, false, false};
 bool watching = false;
 bool own_lane_changes_are_news = true;
 

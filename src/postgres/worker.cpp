@@ -33,18 +33,33 @@ constexpr std::int32_t lock_object = 1;
 constexpr int lock_attempts = 50;
 constexpr long lock_step_ms = 100;
 
+// The last transaction of a hung worker may end after its successor took back the leases that it could see, and what it
+// held locked nobody could claim: the successor looks again.
+void tell_successor(DatabaseSlot& slot) noexcept {
+    Latch* latch = nullptr;
+    {
+        SpinGuard guard(slot.lock);
+        slot.notes.reclaim = slot.notes.sweep = true;
+        latch = slot.worker_latch;
+    }
+    if (latch != nullptr) SetLatch(latch);
+}
+
+bool give_up_slot(DatabaseSlot& slot) noexcept {
+    SpinGuard guard(slot.lock);
+    if (slot.worker_pid != MyProcPid) return false;
+    slot.worker_pid = 0;
+    slot.worker_latch = nullptr;
+    slot.phase = WorkerPhase::stopped;
+    slot.report.executor_pid = slot.report.executor_group = 0;
+    slot.report.in_flight = slot.report.lane_count = 0;
+    return true;
+}
+
 // Runs after the process has left the list of backends, so that whoever waits for the slot finds the database free.
 void detach(int, Datum argument) {
     DatabaseSlot& slot = shared_state()->slots[DatumGetInt32(argument)];
-    {
-        SpinGuard guard(slot.lock);
-        if (slot.worker_pid != MyProcPid) return;
-        slot.worker_pid = 0;
-        slot.worker_latch = nullptr;
-        slot.phase = WorkerPhase::stopped;
-        slot.report.executor_pid = slot.report.executor_group = 0;
-        slot.report.in_flight = slot.report.lane_count = 0;
-    }
+    if (!give_up_slot(slot)) return tell_successor(slot);
     wake_launcher();
 }
 

@@ -93,15 +93,29 @@ is($node->ask('select count(*) from atelier.attempts where epoch = (select epoch
     $session->quit;
 }
 
-# Signals that a DBA sends.
+# Signals that a DBA sends: work goes on after both.
 {
-    my $worker = $node->worker_pid(10, 'copied');
-    $node->ask("select pg_cancel_backend($worker)", 'postgres');
-    $node->ask('select pg_sleep(0.5)', 'postgres');
-    is($node->worker_pid(0, 'copied'), $worker, 'pg_cancel_backend does not end a worker');
+    my $studio = $node->make_studio(database => 'renamed2');
+    ok($node->wait_until("select count(*) = 1 from atelier.images where id = '$studio->{image}' and status = 'ready'", 30, 'renamed2'), 'another photo is ready');
+    my $done = "select count(*) = 2 from atelier.generated_assets where client_id = '$studio->{client}' and status = 'completed'";
+    my $worker = $node->worker_pid(10, 'renamed2');
+
+    $node->request_many($studio, 2);
+    my $cancels = 0;
+    ok($node->wait_for_condition(sub {
+        $cancels += $node->ask("select pg_cancel_backend($worker)::int", 'postgres');
+        $node->ask($done, 'renamed2') eq 't';
+    }, 60), 'pg_cancel_backend, again and again, does not keep a worker from its work');
+    cmp_ok($cancels, '>', 1, 'it was sent while the work was under way');
+    is($node->worker_pid(0, 'renamed2'), $worker, 'nor does it end the worker');
+
+    $done =~ s/= 2/= 4/;
+    $node->request_many($studio, 2, style => 'rustic');
+    $node->wait_until("select in_flight > 0 from atelier.workers where database = 'renamed2'", 10, 'renamed2');
     $node->ask("select pg_terminate_backend($worker)", 'postgres');
-    ok($node->wait_until("select exists (select from atelier.workers where database = 'copied' and state = 'running' and worker_pid <> $worker)", 20, 'copied'),
+    ok($node->wait_until("select exists (select from atelier.workers where database = 'renamed2' and state = 'running' and worker_pid <> $worker)", 20, 'renamed2'),
         'pg_terminate_backend ends it, and the launcher starts another');
+    ok($node->wait_until($done, 60, 'renamed2'), 'which does the rest');
 }
 unlike($node->log_since(0), qr/terminating any other active server processes/, 'the server did not restart');
 $node->stop;
