@@ -18,5 +18,11 @@ for part in bindir pkglibdir sharedir; do
 done
 make -s install DESTDIR="$STAGE"
 cp -a docs scripts test "$STAGE/tree"
+# Programs of the tests stand below the root of the tree at the same place as here. Built without tests there are none;
+# a test that needs one says so.
+if [[ -e build/test/bad_media ]]; then
+  mkdir -p "$STAGE/tree/build/test"
+  cp -a build/test/bad_media "$STAGE/tree/build/test"
+fi
 chmod 755 "$STAGE"
 chown -R "$(ordinary_user):" "$STAGE"

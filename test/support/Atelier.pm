@@ -12,6 +12,7 @@ use strict;
 use warnings;
 use parent -norequire, 'PostgreSQL::Test::Cluster';
 
+use Cwd qw(abs_path);
 use File::Basename qw(dirname);
 use File::Path qw(make_path);
 use Photo;
@@ -149,6 +150,17 @@ sub alive
     return $line =~ /^\d+ \(.*\) [^ZX] / ? 1 : 0;
 }
 
+# A program that only tests use, by its path below build/test. The root of the tree is two directories above this file, in
+# a stage as in a checkout.
+sub test_program
+{
+    my ($self, $path) = @_;
+    my $program = abs_path(dirname(__FILE__) . '/../..') . "/build/test/$path";
+    -x $program
+      or die "$program is not there: build the tests with `make CMAKE_FLAGS=-DATELIER_TESTS=ON`, then fill the stage again\n";
+    return $program;
+}
+
 # The server log from a place on; log_position() before the deed, log_since() after it.
 sub log_position { my ($self) = @_; return -s $self->logfile }
 sub log_since { my ($self, $position) = @_; return slurp_file($self->logfile, $position // 0) }
@@ -203,12 +215,15 @@ sub request_many
     my ($self, $studio, $count, %settings) = @_;
     my $sets = join ' || ', map { sprintf q(jsonb_build_object('%s', '%s')), $_, $settings{$_} } sort keys %settings;
     $sets = $sets ? " || $sets" : '';
-    my $plain = slurp_file(dirname(__FILE__) . '/settings.json');
+    my $plain = plain_settings();
     my $ids = $self->ask(
         qq(select atelier.create_generation_request('$studio->{client}', '$studio->{product}', '$plain'::jsonb$sets)
              from generate_series(1, $count)), $studio->{database});
     return split /\n/, $ids;
 }
+
+# The settings of a plain request, as JSON text.
+sub plain_settings { return slurp_file(dirname(__FILE__) . '/settings.json') }
 
 # How many assets have a status.
 sub count_status
