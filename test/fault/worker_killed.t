@@ -5,7 +5,8 @@ use Atelier;
 use Test::More;
 use Time::HiRes qw(time);
 
-my $node = Atelier->start_cluster('worker_killed', settings => { 'pg_atelier.poll_interval' => '1h' });
+# One media child: the first picture shall not share the processors with the second.
+my $node = Atelier->start_cluster('worker_killed', settings => { 'pg_atelier.poll_interval' => '1h', 'pg_atelier.media_children' => 1 });
 my $studio = $node->make_studio;
 ok($node->wait_until("select count(*) = 1 from atelier.images where status = 'ready'"), 'the photo is ready');
 my @rooms = qw(living_room bedroom kitchen bathroom dining_room office hallway outdoor studio);
