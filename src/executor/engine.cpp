@@ -135,8 +135,8 @@ Result<void> Engine::start(Attempt attempt, Job& job) {
     if (!store_in_use) return store_in_use.error();
     const Request& request = *job.order.request;
     const auto* compose = std::get_if<ComposeRequest>(&request);
-    auto task = compose ? prepare_compose(**store_in_use, *compose)
-                        : prepare_inspect(**store_in_use, std::get<InspectRequest>(request));
+    auto task = compose ? prepare_compose(*store_in_use, *compose)
+                        : prepare_inspect(*store_in_use, std::get<InspectRequest>(request));
     if (!task) return task.error();
     auto run = MediaRun::start(loop_, settings_->media_program, std::move(*task),
                                [this, attempt](MediaEnd end) { on_media_end(attempt, std::move(end)); });
@@ -169,14 +169,14 @@ Result<Json> Engine::finish(const Job& job, MediaEnd end) {
     if (const auto* inspect = std::get_if<InspectRequest>(&request)) return finish_inspect(*inspect, std::move(end));
     const auto store_in_use = store();
     if (!store_in_use) return store_in_use.error();
-    return finish_compose(**store_in_use, std::get<ComposeRequest>(request), std::move(end));
+    return finish_compose(*store_in_use, std::get<ComposeRequest>(request), std::move(end));
 }
 
 void Engine::remove_objects(Attempt attempt, const Order& order, const DeleteRequest& request) {
     const core::Instant intake = core::now();
     const auto store_in_use = store();
     if (!store_in_use) return answer(attempt, failed_answer(head_of(order, intake, false), store_in_use.error()));
-    auto removal = (*store_in_use)->remove(request.keys);
+    auto removal = store_in_use->remove(request.keys);
     const AnswerHead head = head_of(order, intake, true);
     if (!removal) return answer(attempt, failed_answer(head, removal.error()));
     answer(attempt, completed_answer(head, {{"deleted", removal->deleted}, {"missing", removal->missing}}, Json()));
@@ -187,7 +187,12 @@ void Engine::end_early(Attempt attempt, const Error& error) {
     if (stopped == Stopped::unknown) return;
     Job& job = jobs_.at(attempt);
     const bool running = stopped == Stopped::was_running;
-    answer(attempt, failed_answer(head_of(job.order, job.intake, running), error));
+    // Waiting for a media child says nothing about the work: such an order goes back and does not count.
+    if (!running && error.cls == ErrorClass::timeout) {
+        give_back(attempt);
+    } else {
+        answer(attempt, failed_answer(head_of(job.order, job.intake, running), error));
+    }
     if (running) {
         job.answered = true;
         job.run->kill();
@@ -235,13 +240,10 @@ void Engine::on_end(const Result<void>& reason) {
     leave(1);
 }
 
-Result<const storage::FileStore*> Engine::store() {
-    if (!store_) {
-        auto opened = storage::FileStore::open(settings_->store_directory);
-        if (!opened) return opened.error();
-        store_ = std::move(*opened);
-    }
-    return &*store_;
+// Opened anew for each use: a descriptor that is kept goes on leading to the directory that was there before something
+// was mounted over it or put in its place.
+Result<storage::FileStore> Engine::store() const {
+    return storage::FileStore::open(settings_->store_directory);
 }
 
 void Engine::forget(Attempt attempt) {

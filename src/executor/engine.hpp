@@ -49,13 +49,14 @@ class Engine {
     void on_media_end(Attempt attempt, MediaEnd end);
     core::Result<core::Json> finish(const Job& job, MediaEnd end);
     void remove_objects(Attempt attempt, const Order& order, const DeleteRequest& request);
+    // Cancelled, or past its deadline.
     void end_early(Attempt attempt, const core::Error& error);
     void give_back(Attempt attempt);
     void drain();
     void give_back_running();
     void leave_when_done();
 
-    core::Result<const storage::FileStore*> store();
+    core::Result<storage::FileStore> store() const;
     void forget(Attempt attempt);
     void answer(Attempt attempt, const std::string& payload);
     void log(LogLevel level, std::string_view message);
@@ -65,8 +66,7 @@ class Engine {
     std::optional<Channel> channel_;
     storage::UniqueFd termination_;
     std::optional<Settings> settings_;  // empty until the hello
-    std::optional<storage::FileStore> store_;
-    std::optional<OrderBook> book_;  // empty until the hello
+    std::optional<OrderBook> book_;     // empty until the hello
     std::unordered_map<Attempt, Job> jobs_;
     bool leaving_ = false;
     int status_ = 0;

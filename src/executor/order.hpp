@@ -48,7 +48,7 @@ using Request = std::variant<ComposeRequest, InspectRequest, DeleteRequest>;
 
 struct Order {
     core::Json lease;               // echoed; {"attempt":n} when the order has none that can be
-    core::Milliseconds timeout;     // from the intake, 1 ms to 1 day
+    core::Milliseconds timeout;     // from the intake, 1 ms to 1 day; one that never started goes back then
     core::Result<Request> request;  // or why it cannot be done: class invalid_request
 };
 
