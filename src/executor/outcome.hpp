@@ -53,8 +53,8 @@ struct Picture {
     core::Json metadata;
 };
 
-// The report of a child that ended as it should. Errors: what the child refused (its class and message), `timeout` when
-// it used up its processor time, `no_output` for every other end or report.
+// The report of a child that ended as it should. Errors: what the child refused (its class and message), `no_output`
+// for every other end or report; `timeout` is the engine's to give, when the order's own clock ran out.
 core::Result<PictureClaim> judge_report(const ChildEnd& end, std::string_view report);
 
 // Claim and facts put together. invalid_output when they differ, or the bytes are no picture within the limits.

@@ -53,7 +53,7 @@ INSTANTIATE_TEST_SUITE_P(
     Words, ExecutorMedia,
     testing::Values(Misbehaviour{"loop", "timeout", "700 ms", 700}, Misbehaviour{"hang", "timeout", "700 ms", 700},
                     Misbehaviour{"close", "timeout", "700 ms", 700},
-                    Misbehaviour{"xcpu", "timeout", "processor time", 20'000},
+                    Misbehaviour{"xcpu", "no_output", "processor time", 20'000},
                     Misbehaviour{"allocate", "no_output", "signal 6 (SIGABRT)", 20'000},
                     Misbehaviour{"segv", "no_output", "signal 11 (SIGSEGV)", 20'000},
                     Misbehaviour{"garbage", "no_output", "syntax error", 20'000},

@@ -50,8 +50,8 @@ TEST(Outcome, EndsOfTheChild) {
     const std::string report = good_report().dump();
     expect_class(judge_report({true, SIGSEGV, {}, false}, report), ErrorClass::no_output, "signal 11 (SIGSEGV)");
     expect_class(judge_report({true, SIGKILL, {}, false}, report), ErrorClass::no_output, "signal 9");
-    expect_class(judge_report({true, SIGXCPU, {}, false}, report), ErrorClass::timeout, "processor time");
-    expect_class(judge_report({true, SIGKILL, core::Milliseconds{30'500}, false}, report), ErrorClass::timeout,
+    expect_class(judge_report({true, SIGXCPU, {}, false}, report), ErrorClass::no_output, "processor time");
+    expect_class(judge_report({true, SIGKILL, core::Milliseconds{30'500}, false}, report), ErrorClass::no_output,
                  "processor time");
     expect_class(judge_report({true, SIGXFSZ, {}, false}, report), ErrorClass::no_output, "SIGXFSZ");
     expect_class(judge_report({false, 3, {}, false}, report), ErrorClass::no_output, "status 3");
