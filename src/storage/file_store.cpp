@@ -44,7 +44,7 @@ int copy_bytes(int source, int target, std::uint64_t size) {
     return 0;
 }
 
-// A name that no key takes by chance; what a crash leaves behind is told by it.
+// A name that no key takes by chance; what a crash may leave behind is told by it.
 std::string temporary_name() {
     std::uint64_t random = 0;
     if (::getrandom(&random, sizeof random, 0) != sizeof random) return {};
@@ -53,15 +53,65 @@ std::string temporary_name() {
     return name;
 }
 
-// 0, or the errno of the call that failed; then no file is left.
-int write_durably(int directory, const std::string& temporary, int source, std::uint64_t size) {
-    UniqueFd file(::openat(directory, temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0640));
-    if (!file) return errno;
-    int failure = copy_bytes(source, file.get(), size);
-    // The umask of PostgreSQL took the group's right from the mode above.
-    if (failure == 0 && ::fchmod(file.get(), 0640) != 0) failure = errno;
-    if (failure == 0 && ::fsync(file.get()) != 0) failure = errno;
-    if (failure != 0) ::unlinkat(directory, temporary.c_str(), 0);
+// A file under construction.
+struct Draft {
+    UniqueFd file;
+    std::string name;  // empty while it has none: the kernel drops it with its last descriptor, whoever is killed
+};
+
+// Without a name where the file system can do that and /proc is there to give it one later. Empty on failure, with
+// errno.
+Draft make_draft(int directory) {
+    constexpr int flags = O_WRONLY | O_CLOEXEC;
+    if (::access("/proc/self/fd", X_OK) == 0) {
+        if (UniqueFd file{::openat(directory, ".", flags | O_TMPFILE, 0640)}) return {std::move(file), {}};
+    }
+    std::string name = temporary_name();
+    if (name.empty()) return {};
+    return {UniqueFd(::openat(directory, name.c_str(), flags | O_CREAT | O_EXCL | O_NOFOLLOW, 0640)), std::move(name)};
+}
+
+// 0, or the errno of the call that failed.
+int write_durably(int file, int source, std::uint64_t size) {
+    if (const int failure = copy_bytes(source, file, size)) return failure;
+    // The umask of PostgreSQL took the group's right from the mode at its making.
+    if (::fchmod(file, 0640) != 0 || ::fsync(file) != 0) return errno;
+    return 0;
+}
+
+int link_to(int file, int directory, const std::string& name) {
+    const std::string path = "/proc/self/fd/" + std::to_string(file);
+    return ::linkat(AT_FDCWD, path.c_str(), directory, name.c_str(), AT_SYMLINK_FOLLOW) == 0 ? 0 : errno;
+}
+
+// 0, or the errno of the call that failed.
+int publish(int directory, Draft& draft, const std::string& name) {
+    if (draft.name.empty()) {
+        const int failure = link_to(draft.file.get(), directory, name);
+        if (failure != EEXIST) return failure;
+        // Only a rename puts one file in another's place, and only a file with a name can be renamed.
+        const std::string temporary = temporary_name();
+        if (temporary.empty()) return errno;
+        if (const int refused = link_to(draft.file.get(), directory, temporary)) return refused;
+        draft.name = temporary;
+    }
+    return ::renameat(directory, draft.name.c_str(), directory, name.c_str()) == 0 ? 0 : errno;
+}
+
+// 0, or the errno of the call that failed; then nothing of it is left.
+int put_durably(int directory, const std::string& name, int source, std::uint64_t size) {
+    Draft draft = make_draft(directory);
+    if (!draft.file) return errno;
+    int failure = write_durably(draft.file.get(), source, size);
+    if (failure == 0) failure = publish(directory, draft, name);
+    if (failure != 0) {
+        if (!draft.name.empty()) ::unlinkat(directory, draft.name.c_str(), 0);
+        return failure;
+    }
+    if (::fsync(directory) == 0) return 0;
+    failure = errno;
+    // It would be an object that no row knows of, since the put is told to have failed.
+    ::unlinkat(directory, name.c_str(), 0);
     return failure;
 }
 
@@ -111,15 +161,7 @@ Result<void> FileStore::put(const std::string& key, int source, std::uint64_t si
     const SplitKey split = split_key(key);
     const UniqueFd directory = make_directories(directory_.get(), split.parent);
     if (!directory) return failed(errno);
-    const std::string temporary = temporary_name();
-    if (temporary.empty()) return failed(errno);
-    if (const int failure = write_durably(directory.get(), temporary, source, size)) return failed(failure);
-    if (::renameat(directory.get(), temporary.c_str(), directory.get(), split.name.c_str()) != 0) {
-        const int failure = errno;
-        ::unlinkat(directory.get(), temporary.c_str(), 0);
-        return failed(failure);
-    }
-    if (::fsync(directory.get()) != 0) return failed(errno);
+    if (const int failure = put_durably(directory.get(), split.name, source, size)) return failed(failure);
     return {};
 }
 

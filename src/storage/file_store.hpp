@@ -35,7 +35,8 @@ class FileStore {
     core::Result<StoredObject> open_object(const std::string& key) const;
 
     // Writes the first `size` bytes of `source` (read with pread, its offset stays) as the object: mode 0640, whole and
-    // on disk under its name, or not there at all. Missing directories are made. An object with this key is replaced.
+    // on disk under its name, or not there at all. Missing directories are made. An object with this key is replaced,
+    // and lost when the disk fails at the very last step.
     core::Result<void> put(const std::string& key, int source, std::uint64_t size) const;
 
     // Removes the objects, durably. All keys are checked before the first is removed. May be repeated.

@@ -5,13 +5,48 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <csignal>
+#include <cstdarg>
+#include <functional>
 #include <optional>
 
 #include "storage/beneath.hpp"
 #include "temporary_directory.hpp"
+
+namespace atelier::storage {
+namespace {
+
+// What the next fsync() is to do first; 0 lets it happen, else it fails with that errno.
+std::function<int(int fd)> before_fsync;
+bool refuse_nameless_files = false;
+
+}  // namespace
+}  // namespace atelier::storage
+
+// In the place of the C library's, for this program: disks that fail and file systems that cannot do everything.
+extern "C" int fsync(int fd) {
+    const int failure = atelier::storage::before_fsync ? atelier::storage::before_fsync(fd) : 0;
+    if (failure == 0) return static_cast<int>(::syscall(SYS_fsync, fd));
+    errno = failure;
+    return -1;
+}
+
+extern "C" int openat(int directory, const char* path, int flags, ...) {
+    va_list arguments;
+    va_start(arguments, flags);
+    const mode_t mode = (flags & (O_CREAT | O_TMPFILE)) != 0 ? va_arg(arguments, mode_t) : 0;
+    va_end(arguments);
+    if (atelier::storage::refuse_nameless_files && (flags & O_TMPFILE) == O_TMPFILE) {
+        errno = EOPNOTSUPP;
+        return -1;
+    }
+    return static_cast<int>(::syscall(SYS_openat, directory, path, flags, mode));
+}
 
 namespace atelier::storage {
 namespace {
@@ -88,6 +123,52 @@ TEST_F(FileStoreTest, PutReplacesWholeAndLeavesNoOtherFile) {
     EXPECT_EQ(put.error().cls, ErrorClass::storage_failed);
     EXPECT_EQ(read_file(root() / "a/b"), "second");
     EXPECT_EQ(std::distance(fs::directory_iterator(root() / "a"), {}), 1);
+}
+
+TEST_F(FileStoreTest, PutWorksWhereFilesMustHaveNames) {
+    refuse_nameless_files = true;
+    const auto first = store().put("a/b", memory_file("first").get(), 5);
+    const auto second = store().put("a/b", memory_file("second").get(), 6);
+    const auto third = store().put("a/b", memory_file("third").get(), 50);
+    refuse_nameless_files = false;
+    EXPECT_TRUE(first.ok());
+    EXPECT_TRUE(second.ok());
+    EXPECT_FALSE(third.ok());
+    EXPECT_EQ(read_file(root() / "a/b"), "second");
+    EXPECT_EQ(std::distance(fs::directory_iterator(root() / "a"), {}), 1);
+}
+
+TEST_F(FileStoreTest, AWriterThatIsKilledLeavesNothing) {
+    fs::create_directories(root() / "a");
+    const pid_t writer = ::fork();
+    if (writer == 0) {
+        // Its bytes are written by then, its name is not given yet.
+        before_fsync = [](int) { return ::raise(SIGKILL); };
+        (void)store().put("a/b", memory_file("first").get(), 5);
+        ::_exit(0);
+    }
+    int status = 0;
+    ASSERT_EQ(::waitpid(writer, &status, 0), writer);
+    ASSERT_TRUE(WIFSIGNALED(status)) << status;
+    EXPECT_TRUE(fs::is_empty(root() / "a"));
+}
+
+TEST_F(FileStoreTest, AnObjectWhoseNameIsNotOnDiskIsTakenBack) {
+    ASSERT_TRUE(store().put("a/other", memory_file("x").get(), 1).ok());
+    for (const bool named : {false, true}) {
+        refuse_nameless_files = named;
+        before_fsync = [](int fd) {
+            struct stat facts {};
+            return ::fstat(fd, &facts) == 0 && S_ISDIR(facts.st_mode) ? EIO : 0;
+        };
+        const auto put = store().put("a/b", memory_file("x").get(), 1);
+        before_fsync = nullptr;
+        refuse_nameless_files = false;
+        ASSERT_FALSE(put.ok());
+        EXPECT_EQ(put.error().cls, ErrorClass::storage_failed);
+        EXPECT_NE(put.error().message.find("Input/output error"), std::string::npos) << put.error().message;
+        EXPECT_EQ(std::distance(fs::directory_iterator(root() / "a"), {}), 1);
+    }
 }
 
 TEST_F(FileStoreTest, PutIntoWhatIsNoDirectoryFails) {
