@@ -1,5 +1,6 @@
 #include "media/codec.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <vips/vips8>
@@ -11,6 +12,9 @@ namespace atelier::media {
 namespace {
 
 using vips::VImage;
+
+// No photo of a product is such a strip, and shrunk to fit it has no pixel left across.
+constexpr std::int64_t max_side_ratio = 100;
 
 core::Error refusal(std::string message) {
     return {core::ErrorClass::invalid_request, std::move(message)};
@@ -88,6 +92,12 @@ core::Result<Header> read_header(std::string_view bytes, const Limits& limits) {
         if (pixels > limits.max_pixels) {
             return refusal(std::to_string(image.width()) + " x " + std::to_string(image.height()) +
                            " pixels are more than the " + std::to_string(limits.max_pixels) + " allowed");
+        }
+        const auto [shorter, longer] = std::minmax<std::int64_t>({image.width(), image.height()});
+        if (longer > max_side_ratio * shorter) {
+            return refusal(std::to_string(image.width()) + " x " + std::to_string(image.height()) +
+                           " pixels: the longer side is more than " + std::to_string(max_side_ratio) +
+                           " times the shorter");
         }
         Header header{kind->mime, image.width(), image.height()};
         if (lies_on_side(image)) std::swap(header.width, header.height);

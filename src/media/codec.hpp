@@ -29,7 +29,8 @@ struct Photo {
 
 // All errors are of class invalid_request and say in plain words what is wrong with the file.
 
-// Looks at the magic bytes and the header; no pixel is decoded. The limits are checked here.
+// Looks at the magic bytes and the header; no pixel is decoded. The limits are checked here, and that the longer side
+// is at most 100 times the shorter.
 core::Result<Header> read_header(std::string_view bytes, const Limits& limits);
 
 // Decodes every row, so that a file that was cut short is found. Call after read_header.

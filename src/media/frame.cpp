@@ -53,7 +53,8 @@ void hang_photo(const Scene& scene, const Picture& photo, Picture& picture) {
 
     const Light& light = scene.light;
     const Rgb shine = light.ambient * 0.55F + light.key * 0.45F;
-    const Picture small = resized(photo, static_cast<int>(width), static_cast<int>(height));
+    // A thin picture shrinks to less than a pixel across.
+    const Picture small = resized(photo, std::max(1, static_cast<int>(width)), std::max(1, static_cast<int>(height)));
     const Rgb wood = scene.ground.kind == GroundKind::concrete ? from_hex("#2b2927") : scene.palette.wood * 0.8F;
     const Rgb paper = from_hex("#f4f1ea");
     const float left_light = light.to_key.x < 0 ? 1.0F : -1.0F;

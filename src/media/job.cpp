@@ -78,6 +78,9 @@ core::Result<Composition> run_compose(const Json& order, const ReadInput& read_i
 }  // namespace
 
 JobResult run_job(std::string_view mode, std::string_view order, const ReadInput& read_input) {
+    if (order.size() > max_order_bytes) {
+        return {failure_report(invalid("the order is longer than " + std::to_string(max_order_bytes) + " bytes")), {}};
+    }
     const auto parsed = core::parse_json(order, {}, core::ErrorClass::invalid_request);
     if (!parsed) return {failure_report(parsed.error()), {}};
     if (mode == "inspect") {

@@ -1,6 +1,7 @@
 #pragma once
 // One job of the media child, from its order and inputs to its report.
 
+#include <cstddef>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -19,7 +20,10 @@ struct JobResult {
     std::string output;  // compose: the picture; empty when the report says ok:false
 };
 
-// `mode` is "compose" or "inspect". `order` is the JSON text of descriptor 0.
+inline constexpr std::size_t max_order_bytes = 1'000'000;
+
+// `mode` is "compose" or "inspect". `order` is the JSON text of descriptor 0; one longer than max_order_bytes is
+// refused, so it need not be whole then.
 JobResult run_job(std::string_view mode, std::string_view order, const ReadInput& read_input);
 
 }  // namespace atelier::media

@@ -19,7 +19,6 @@ constexpr int order_descriptor = 0;
 constexpr int report_descriptor = 1;
 constexpr int output_descriptor = 3;
 constexpr int first_input_descriptor = 4;
-constexpr std::size_t max_order_bytes = 1'000'000;
 constexpr int cannot_start = 2;
 
 // The file behind a descriptor, up to `limit` bytes. False on a read error.
@@ -69,7 +68,8 @@ int main(int argc, char** argv) {
     if (!atelier::media::lock_down()) return cannot_start;
 
     std::string order;
-    if (!read_all(order_descriptor, max_order_bytes, order)) return cannot_start;
+    // One byte more tells an order that is too long from one that is cut off.
+    if (!read_all(order_descriptor, atelier::media::max_order_bytes + 1, order)) return cannot_start;
     const auto result = atelier::media::run_job(argv[1], order, read_input);
     if (!result.output.empty() && !write_all(output_descriptor, result.output)) return cannot_start;
     if (!write_all(report_descriptor, atelier::core::write_json(result.report))) return cannot_start;

@@ -3,7 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include "media/frame.hpp"
 #include "media/inspect.hpp"
+#include "media/render.hpp"
 #include "media_samples.hpp"
 
 namespace atelier::media {
@@ -140,9 +142,40 @@ TEST(MediaCompose, FallsBackCalmlyOnUnknownSettings) {
 }
 
 TEST(MediaCompose, TakesPicturesOfAnyShape) {
-    for (const auto& [width, height] : {std::pair{1, 1}, {2, 900}, {900, 2}, {9, 9}}) {
+    for (const auto& [width, height] : {std::pair{1, 1}, {100, 1}, {1, 100}, {9, 900}, {900, 9}, {9, 9}}) {
         const std::string odd = samples::file(width, height, samples::busy, ".png");
         EXPECT_FALSE(composed(odd, base_settings()).jpeg.empty()) << width << "x" << height;
+        EXPECT_FALSE(composed(samples::product_file(), base_settings(), odd).jpeg.empty()) << width << "x" << height;
+    }
+}
+
+TEST(MediaCompose, RefusesStrips) {
+    samples::start();
+    const auto message_for = [](const std::string& product, const std::string& inspiration) {
+        const auto made = compose(product, inspiration, read_settings(base_settings(), ""), {});
+        return made.ok() ? "composed" : made.error().message;
+    };
+    for (const auto& [width, height] : {std::pair{1000, 1}, {1, 1000}, {101, 1}, {1, 101}}) {
+        const std::string strip = samples::file(width, height, samples::busy, ".png");
+        const std::string expected = std::to_string(width) + " x " + std::to_string(height) +
+                                     " pixels: the longer side is more than 100 times the shorter";
+        EXPECT_EQ(message_for(strip, ""), expected);
+        EXPECT_EQ(message_for(samples::product_file(), strip), expected);
+    }
+}
+
+// Stands even where read_header() would let it through.
+TEST(MediaCompose, HangsAPhotoThatShrinksToLessThanAPixelAcross) {
+    samples::start();
+    for (const auto& [width, height] : {std::pair{1000, 1}, {1, 1000}, {1, 1}, {100, 1}}) {
+        const Picture photo = samples::painted(width, height, samples::busy);
+        const Scene scene = derive_scene(read_settings(base_settings(), "a ceramic vase"),
+                                         {width, height, Rgb{0.5F, 0.5F, 0.5F}, true}, {});
+        Picture picture(scene.width, scene.height, Rgb{0.5F, 0.5F, 0.5F});
+        hang_photo(scene, photo, picture);
+        for (const Rgb color : picture.cells()) {
+            ASSERT_TRUE(std::isfinite(color.r + color.g + color.b)) << width << "x" << height;
+        }
     }
 }
 

@@ -76,6 +76,13 @@ TEST(MediaInspect, RefusesByTheHeaderBeforeAnyPixel) {
     EXPECT_EQ(refusal(samples::png_header(70, 70)), cut_short);
 }
 
+TEST(MediaInspect, RefusesStrips) {
+    const std::string reason = " pixels: the longer side is more than 100 times the shorter";
+    EXPECT_EQ(refusal(samples::file(1000, 1, samples::busy, ".png")), "1000 x 1" + reason);
+    EXPECT_EQ(refusal(samples::file(3, 301, samples::busy, ".png")), "3 x 301" + reason);
+    EXPECT_EQ(inspected(samples::file(300, 3, samples::busy, ".png")).value("ok", false), true);
+}
+
 TEST(MediaInspect, HoldsTheLimitsOfTheOrder) {
     const std::string bytes = samples::file(100, 100, samples::busy, ".png");
     EXPECT_EQ(refusal(bytes, {bytes.size() - 1, 50'000'000}), "the file has " + std::to_string(bytes.size()) +

@@ -4,6 +4,8 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -147,6 +149,20 @@ TEST(MediaProgram, AnswersNonsenseWithARefusal) {
     EXPECT_NE(run("paint", core::Json::object(), {}).status, 0);
 }
 
+TEST(MediaProgram, SaysThatAnOrderIsTooLong) {
+    const auto padded = [](std::size_t size) {
+        core::Json order{{"prompt", ""}};
+        order["prompt"] = std::string(size - order.dump().size(), 'x');
+        return order;
+    };
+    const Ended too_long = run("inspect", padded(1'000'001), {});
+    ASSERT_EQ(too_long.status, 0);
+    EXPECT_EQ(too_long.report["class"], "invalid_request");
+    EXPECT_EQ(too_long.report["message"], "the order is longer than 1000000 bytes");
+    EXPECT_EQ(run("inspect", padded(3'000'000), {}).report["message"], "the order is longer than 1000000 bytes");
+    EXPECT_EQ(run("inspect", padded(1'000'000), {}).report["message"], "the file could not be read");
+}
+
 // In a process of its own, since there is no way back out.
 void try_everything_locked_in() {
     if (!harden_process() || !start_codecs("test")) _exit(10);
@@ -165,6 +181,12 @@ void try_everything_locked_in() {
     if (mmap(nullptr, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED)
         _exit(18);
     if (kill(getppid(), 0) == 0) _exit(19);
+    // Facts of open files are had, those of names beneath the current directory are not.
+    struct stat facts {};
+    if (fstat(STDIN_FILENO, &facts) != 0) _exit(21);
+    if (fstatat(AT_FDCWD, ".", &facts, AT_EMPTY_PATH) == 0 || errno != EPERM) _exit(22);
+    if (syscall(SYS_newfstatat, 0xffffff9cUL, ".", &facts, AT_EMPTY_PATH) == 0 || errno != EPERM) _exit(23);
+    if (fstatat(STDIN_FILENO, "/etc/passwd", &facts, 0) == 0 || errno != EPERM) _exit(24);
     // And still it can do its work.
     if (!check_pixels(picture).ok() || !read_photo(picture, 32).ok()) _exit(20);
     _exit(0);
