@@ -37,7 +37,7 @@ create function atelier_internal.instance_id() returns bigint
     language c stable parallel safe set search_path = pg_catalog, pg_temp
     as 'MODULE_PATHNAME', 'atelier_instance_id';
 comment on function atelier_internal.instance_id() is
-    'Identity of this database: 64 bits of the hash of (system identifier, database oid). Another cluster or a copied database has another one.';
+    'Identity of this database''s engine: 64 bits of the hash of (system identifier, database oid, oid of this function). Another cluster, a copied database and a repeated CREATE EXTENSION have another one.';
 
 create function atelier_internal.system_identifier() returns text
     language c stable parallel safe set search_path = pg_catalog, pg_temp
@@ -86,6 +86,11 @@ create function atelier_internal.note_dependency() returns trigger
     language c set search_path = pg_catalog, pg_temp as 'MODULE_PATHNAME', 'atelier_note_dependency';
 comment on function atelier_internal.note_dependency() is
     'Tells the worker at commit to look whether a prerequisite finished before it could be seen.';
+
+create function atelier_internal.note_unresolved() returns void
+    language c volatile set search_path = pg_catalog, pg_temp as 'MODULE_PATHNAME', 'atelier_note_unresolved';
+comment on function atelier_internal.note_unresolved() is
+    'Asks the worker at commit to look for jobs whose prerequisites ended.';
 
 create function atelier_internal.note_wake() returns trigger
     language c set search_path = pg_catalog, pg_temp as 'MODULE_PATHNAME', 'atelier_note_wake';

@@ -62,12 +62,15 @@ insert into atelier_internal.error_classes (name, disposition, counts, cools_lan
 create table atelier_internal.pipelines (
     name text primary key,
     description text not null,
+    lock_subjects text,
     on_failure text,
     built_in boolean not null default false
 );
 comment on table atelier_internal.pipelines is 'A kind of work: a named list of durable steps.';
 comment on column atelier_internal.pipelines.name is 'Name of the pipeline, as jobs carry it.';
 comment on column atelier_internal.pipelines.description is 'What the pipeline makes.';
+comment on column atelier_internal.pipelines.lock_subjects is
+    'Function (uuid[]) returning uuid[] that locks the rows its jobs work for, without waiting, and returns those that somebody else holds; null: none to lock.';
 comment on column atelier_internal.pipelines.on_failure is
     'Function (atelier_internal.failure[]) returning void that is told, in the same transaction, of jobs that ended without success.';
 comment on column atelier_internal.pipelines.built_in is 'Written by the extension script; excluded from dumps.';
@@ -85,7 +88,7 @@ create table atelier_internal.steps (
     primary key (pipeline, position),
     unique (pipeline, name),
     constraint valid_position check (position >= 1),
-    constraint valid_timeout check (timeout > interval '0'),
+    constraint valid_timeout check (timeout > interval '0' and timeout <= interval '7 days'),
     constraint valid_max_attempts check (max_attempts between 1 and 100),
     constraint valid_action check (action in ('ai.image', 'ai.json', 'ai.text', 'storage.put', 'storage.head', 'storage.delete',
                                               'media.compose', 'media.variants', 'media.document', 'http.request', 'sql'))
@@ -98,7 +101,7 @@ comment on column atelier_internal.steps.action is 'What the executor does.';
 comment on column atelier_internal.steps.prepare is
     'Function (atelier_internal.lease[]) returning (job_id, request, error_class, error_message); null: the request is the job''s input.';
 comment on column atelier_internal.steps.settle is 'Function (atelier_internal.settlement[]) returning void that writes the results; null: nothing to write.';
-comment on column atelier_internal.steps.timeout is 'Longest time for one attempt; null: pg_atelier.job_timeout.';
+comment on column atelier_internal.steps.timeout is 'Longest time for one attempt, at most 7 days; null: pg_atelier.job_timeout.';
 comment on column atelier_internal.steps.max_attempts is 'Attempts that count before the job fails; null: pg_atelier.max_attempts.';
 comment on column atelier_internal.steps.built_in is 'Written by the extension script; excluded from dumps.';
 

@@ -41,22 +41,30 @@ comment on function atelier_internal.claim(integer, integer[], smallint[], bigin
     'Locks the next queue entries of lanes that have room, beyond the watermarks, taking from the lanes in turn.';
 
 create function atelier_internal.prepare_group(p_prepare text, p_leases atelier_internal.lease[])
-    returns table (job_id uuid, request jsonb, error_class text, error_message text)
+    returns table (job_id uuid, request text, error_class text, error_message text)
     language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_lease atelier_internal.lease;
+    v_longest constant integer := 1000000;
 begin
-    if p_prepare is null then
-        return query select l.job_id, l.input, null::text, null::text from unnest(p_leases) l;
-        return;
-    end if;
-    return query execute format('select f.job_id, f.request, f.error_class, f.error_message from %s($1) f', p_prepare)
-        using p_leases;
-exception when others then
+    return query execute format(
+        'select r.job_id, case when r.fits then r.request end,
+                case when r.fits then r.error_class else ''invalid_request'' end,
+                case when r.fits then r.error_message else format(''the request is longer than %%s bytes'', $2) end
+           from (select f.job_id, f.request::text as request, f.error_class, f.error_message,
+                        coalesce(octet_length(f.request::text), 0) <= $2 as fits
+                   from %s f) r',
+        coalesce(p_prepare || '($1)', '(select l.job_id, l.input as request, null as error_class, null as error_message from unnest($1) l)'))
+        using p_leases, v_longest;
+exception
+when lock_not_available or transaction_rollback or insufficient_resources or operator_intervention then
+    -- It says nothing about the rows.
+    raise;
+when others then
     -- One bad row must not hold up the others: try them one by one, and only the bad one fails.
     if cardinality(p_leases) = 1 then
-        return query select p_leases[1].job_id, null::jsonb, 'invalid_request',
+        return query select p_leases[1].job_id, null::text, 'invalid_request',
                             format('the request could not be prepared: %s (%s)', sqlerrm, sqlstate);
         return;
     end if;
@@ -66,7 +74,7 @@ exception when others then
 end
 $$;
 comment on function atelier_internal.prepare_group(text, atelier_internal.lease[]) is
-    'Runs a step''s prepare function over leases; a row that makes it raise fails alone.';
+    'Runs a step''s prepare function over leases and writes the requests as text; a row that makes it raise, or whose request is too long, fails alone.';
 
 create type atelier_internal.claimed as (tid tid, lane_id integer, priority smallint, sequence bigint, job_id uuid);
 comment on type atelier_internal.claimed is 'A locked queue entry.';
@@ -76,7 +84,7 @@ create type atelier_internal.leased as (
     subject_id uuid, client_id uuid, provider text, model text, input jsonb);
 comment on type atelier_internal.leased is 'A job just leased, with what its order needs.';
 
-create type atelier_internal.prepared as (job_id uuid, request jsonb, error_class text, error_message text);
+create type atelier_internal.prepared as (job_id uuid, request text, error_class text, error_message text);
 comment on type atelier_internal.prepared is 'What a prepare function said of a lease.';
 
 create function atelier_internal.check_epoch(p_epoch bigint) returns void
@@ -91,25 +99,68 @@ end
 $$;
 comment on function atelier_internal.check_epoch(bigint) is 'Refuses, with 57P01, the work of an incarnation that was replaced.';
 
+-- An application may hold a job's row, or the row that the job works for, locked for as long as it likes. The worker serves
+-- everybody, so it takes what it gets at once and comes again for the rest.
+create function atelier_internal.jobs_with_locked_subjects(p_jobs uuid[]) returns uuid[]
+    language plpgsql volatile set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_group record;
+    v_subjects uuid[];
+    v_locked uuid[] := '{}';
+begin
+    for v_group in
+        select p.lock_subjects, array_agg(j.id) as jobs, array_agg(j.subject_id order by j.subject_id) as subjects
+          from atelier_internal.jobs j
+          join atelier_internal.pipelines p on p.name = j.pipeline and p.lock_subjects is not null
+         where j.id = any (p_jobs) and j.subject_id is not null
+         group by p.lock_subjects
+    loop
+        execute format('select %s($1)', v_group.lock_subjects) into v_subjects using v_group.subjects;
+        if cardinality(v_subjects) > 0 then
+            v_locked := v_locked || array(
+                select j.id from atelier_internal.jobs j where j.id = any (v_group.jobs) and j.subject_id = any (v_subjects));
+        end if;
+    end loop;
+    return v_locked;
+end
+$$;
+comment on function atelier_internal.jobs_with_locked_subjects(uuid[]) is
+    'Locks the rows that jobs work for; returns the jobs whose row somebody else holds locked.';
+
+create function atelier_internal.lock_jobs(p_jobs uuid[]) returns uuid[]
+    language plpgsql volatile set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_jobs uuid[] := array(select j.id from atelier_internal.jobs j where j.id = any (p_jobs) for update skip locked);
+    v_locked uuid[] := atelier_internal.jobs_with_locked_subjects(v_jobs);
+begin
+    return array(select v.id from unnest(v_jobs) v (id) where v.id <> all (v_locked));
+end
+$$;
+comment on function atelier_internal.lock_jobs(uuid[]) is
+    'Locks live jobs and the rows that they work for, without waiting; returns those it got.';
+
 create function atelier_internal.take_leases(p_epoch bigint, p_claimed atelier_internal.claimed[])
     returns atelier_internal.leased[]
     language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_ring smallint := atelier_internal.ring_slot(now());
-    v_leased atelier_internal.leased[];
-begin
     -- A job that somebody is just cancelling is locked: leave its entry to them, the sweep finds it should they roll back.
-    with free as materialized (
+    v_free uuid[] := array(
         select j.id from atelier_internal.jobs j
          where j.id = any (array(select c.job_id from unnest(p_claimed) c)) and j.state = 'waiting'
-           for update skip locked
-    ), changed as (
+           for update skip locked);
+    v_locked uuid[] := atelier_internal.jobs_with_locked_subjects(v_free);
+    v_leased atelier_internal.leased[];
+begin
+    with changed as (
         update atelier_internal.jobs j
            set state = 'leased', reason = null, sequence = null, attempts = j.attempts + 1, epoch = p_epoch,
                token = atelier_internal.random_token(), attempt_id = nextval('atelier_internal.attempt_sequence'),
                attempt_ring = v_ring, image_id = gen_random_uuid()
-         where j.id = any (array(select f.id from free f))
+         where j.id = any (v_free) and j.id <> all (v_locked)
         returning j.ctid as tid, j.*
     ), recorded as (
         insert into atelier_internal.attempts
@@ -126,13 +177,16 @@ begin
     delete from atelier_internal.queue_entries q
      where q.ctid = any (array(
              select c.tid from unnest(p_claimed) c
-              where c.job_id = any (array(select l.job_id from unnest(v_leased) l))
+              where c.job_id = any (array(select l.job_id from unnest(v_leased) l)) or c.job_id = any (v_locked)
                  or not exists (select from atelier_internal.jobs j where j.id = c.job_id and j.state = 'waiting')));
+    if cardinality(v_locked) > 0 then
+        perform atelier_internal.defer(v_locked, array_fill(now() + interval '1 second', array[cardinality(v_locked)]), 'locked');
+    end if;
     return v_leased;
 end
 $$;
 comment on function atelier_internal.take_leases(bigint, atelier_internal.claimed[]) is
-    'Turns claimed entries into leases, each with its attempt row; entries of jobs that are gone are removed.';
+    'Turns claimed entries into leases, each with its attempt row; entries of jobs that are gone are removed, jobs whose subject is locked wait a second.';
 
 create function atelier_internal.lease(p_epoch bigint, p_capacity integer, p_lanes integer[], p_priorities smallint[],
                                        p_watermarks bigint[], p_busy_lanes integer[], p_in_flight integer[])
@@ -166,11 +220,11 @@ begin
     return query
     select l.attempt_id, c.lane_id, c.priority, c.sequence, t.timeout_ms,
            case when p.job_id is not null then
-                jsonb_build_object(
+                left(jsonb_build_object(
                     'lease', jsonb_build_object('job', l.job_id, 'tid', l.tid::text, 'attempt', l.attempt_id,
                                                 'ring', atelier_internal.ring_slot(now()), 'token', l.token, 'lane', l.lane_id),
-                    'action', s.action, 'provider', l.provider, 'model', l.model, 'timeout_ms', t.timeout_ms,
-                    'request', p.request)::text
+                    'action', s.action, 'provider', l.provider, 'model', l.model, 'timeout_ms', t.timeout_ms)::text, -1)
+                || ', "request": ' || p.request || '}'
            end
       from unnest(v_claimed) c
       left join unnest(v_leased) l on l.job_id = c.job_id

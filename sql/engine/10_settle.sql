@@ -12,29 +12,52 @@ comment on type atelier_internal.finished is 'How a job ended.';
 create function atelier_internal.call_hook(p_hook text, p_failures atelier_internal.failure[]) returns void
     language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$
+declare
+    v_failure atelier_internal.failure;
 begin
     execute format('select %s($1)', p_hook) using p_failures;
+exception
+when lock_not_available or transaction_rollback or insufficient_resources or operator_intervention then
+    raise;
+when others then
+    -- One job whose ending cannot be told must not keep the others from ending.
+    if cardinality(p_failures) = 1 then
+        perform atelier_internal.raise_alert('failure_not_told',
+            format('%s raised %s for job %s: %s', p_hook, sqlstate, p_failures[1].job_id, sqlerrm),
+            'Correct the row or the function. The job has ended; what it worked for was not told.');
+        return;
+    end if;
+    foreach v_failure in array p_failures loop
+        perform atelier_internal.call_hook(p_hook, array[v_failure]);
+    end loop;
 end
 $$;
-comment on function atelier_internal.call_hook(text, atelier_internal.failure[]) is 'Calls a pipeline''s on_failure function.';
+comment on function atelier_internal.call_hook(text, atelier_internal.failure[]) is
+    'Calls a pipeline''s on_failure function; a job for which it raises is alone in not being told, with an alert.';
 
-create function atelier_internal.release_dependents(p_completed uuid[]) returns void
+create function atelier_internal.release_dependents(p_completed uuid[]) returns integer
     language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$
 declare
+    v_waiting uuid[] := array(
+        select distinct d.job_id from atelier_internal.job_dependencies d where d.depends_on = any (p_completed));
+    v_mine uuid[];
     v_free uuid[];
 begin
+    if v_waiting = '{}' then
+        return 0;
+    end if;
+    v_mine := atelier_internal.lock_jobs(v_waiting);
     with gone as (
-        delete from atelier_internal.job_dependencies d where d.depends_on = any (p_completed) returning d.job_id, d.depends_on
+        delete from atelier_internal.job_dependencies d
+         where d.depends_on = any (p_completed) and d.job_id = any (v_mine)
+        returning d.job_id, d.depends_on
     )
     select array_agg(distinct g.job_id) into v_free
       from gone g
      where not exists (select from atelier_internal.job_dependencies d
                         where d.job_id = g.job_id
                           and not exists (select from gone o where o.job_id = d.job_id and o.depends_on = d.depends_on));
-    if v_free is null then
-        return;
-    end if;
     with scheduled as (
         update atelier_internal.jobs j set reason = 'deferred'
          where j.id = any (v_free) and j.state = 'waiting' and j.sequence is null and j.run_after > now()
@@ -45,9 +68,39 @@ begin
     perform atelier_internal.make_runnable(array(
         select j.id from atelier_internal.jobs j
          where j.id = any (v_free) and j.state = 'waiting' and j.sequence is null and j.reason = 'dependency'));
+    return cardinality(v_waiting) - cardinality(v_mine);
 end
 $$;
-comment on function atelier_internal.release_dependents(uuid[]) is 'Lets the jobs run that waited only for these.';
+comment on function atelier_internal.release_dependents(uuid[]) is
+    'Lets the jobs run that waited only for these. Returns how many are left because somebody holds them locked.';
+
+create function atelier_internal.fail_dependents(p_ended uuid[]) returns integer
+    language plpgsql volatile set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_waiting uuid[] := array(
+        select distinct d.job_id from atelier_internal.job_dependencies d where d.depends_on = any (p_ended));
+    v_mine uuid[];
+begin
+    if v_waiting = '{}' then
+        return 0;
+    end if;
+    v_mine := atelier_internal.lock_jobs(v_waiting);
+    perform atelier_internal.finish_jobs(array(
+        select distinct on (d.job_id)
+               row(d.job_id, case h.state when 'cancelled' then 'cancelled' else 'failed' end,
+                   coalesce(h.error_class, 'invalid_request'),
+                   coalesce(regexp_replace(h.error_message, '^(a job it needs ended first: )?', 'a job it needs ended first: '),
+                            'a job it needs does not exist'))::atelier_internal.finished
+          from atelier_internal.job_dependencies d
+          left join atelier_internal.history_failed h on h.job_id = d.depends_on
+         where d.job_id = any (v_mine) and d.depends_on = any (p_ended)
+         order by d.job_id, d.depends_on));
+    return cardinality(v_waiting) - cardinality(v_mine);
+end
+$$;
+comment on function atelier_internal.fail_dependents(uuid[]) is
+    'Ends the jobs that waited for jobs which ended without success. Returns how many are left because somebody holds them locked.';
 
 create function atelier_internal.finish_jobs(p_finished atelier_internal.finished[]) returns void
     language plpgsql volatile set search_path = pg_catalog, pg_temp
@@ -56,7 +109,6 @@ declare
     v_ids uuid[];
     v_completed uuid[];
     v_ended atelier_internal.failure[];
-    v_dependents atelier_internal.finished[];
 begin
     select array_agg(f.job_id), array_agg(f.job_id) filter (where f.state = 'completed')
       into v_ids, v_completed
@@ -99,8 +151,8 @@ begin
       into v_ended
       from ended e;
 
-    if v_completed is not null then
-        perform atelier_internal.release_dependents(v_completed);
+    if v_completed is not null and atelier_internal.release_dependents(v_completed) > 0 then
+        perform atelier_internal.note_unresolved();
     end if;
     if v_ended is null then
         return;
@@ -116,19 +168,8 @@ begin
 
     delete from atelier_internal.job_dependencies d
      where d.job_id = any (array(select e.job_id from unnest(v_ended) e));
-    with orphaned as (
-        delete from atelier_internal.job_dependencies d
-         where d.depends_on = any (array(select e.job_id from unnest(v_ended) e))
-        returning d.job_id, d.depends_on
-    )
-    select array_agg(distinct row(o.job_id, case e.state when 'cancelled' then 'cancelled' else 'failed' end, e.error_class,
-                                  regexp_replace(e.error_message, '^(a job it needs ended first: )?', 'a job it needs ended first: ')
-                                  )::atelier_internal.finished)
-      into v_dependents
-      from (select distinct on (o.job_id) o.job_id, o.depends_on from orphaned o order by o.job_id, o.depends_on) o
-      join unnest(v_ended) e on e.job_id = o.depends_on;
-    if v_dependents is not null then
-        perform atelier_internal.finish_jobs(v_dependents);
+    if atelier_internal.fail_dependents(array(select e.job_id from unnest(v_ended) e)) > 0 then
+        perform atelier_internal.note_unresolved();
     end if;
 end
 $$;

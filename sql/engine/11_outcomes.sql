@@ -62,29 +62,29 @@ create function atelier_internal.apply_outcomes(p_epoch bigint, p_outcomes ateli
     language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_ids uuid[] := array(select o.job_id from unnest(p_outcomes) o);
+    v_mine uuid[] := atelier_internal.lock_jobs(array(select o.job_id from unnest(p_outcomes) o));
     v_current atelier_internal.outcome[];
     v_results atelier_internal.outcome[];
     v_failed atelier_internal.outcome[];
     v_stale atelier_internal.outcome[];
     v_busy bigint[];
 begin
-    -- A job row that an application holds locked must not hold up the worker: its answer is tried again later.
-    with locked as materialized (
+    with live as materialized (
         select j.id, j.token, j.attempt_id, j.epoch, j.state from atelier_internal.jobs j
-         where j.id = any (v_ids) for update skip locked
+         where j.id = any (array(select o.job_id from unnest(p_outcomes) o))
     ), judged as (
         select o as outcome,
-               exists (select from locked l where l.id = o.job_id and l.token = o.token and l.attempt_id = o.attempt_id
-                                              and l.epoch = p_epoch and l.state in ('leased', 'draining')) as is_current,
-               not exists (select from locked l where l.id = o.job_id)
-               and exists (select from atelier_internal.jobs j where j.id = o.job_id and j.token = o.token) as is_busy
+               m.id is not null and l.token = o.token and l.attempt_id = o.attempt_id and l.epoch = p_epoch
+                   and l.state in ('leased', 'draining') as is_current,
+               m.id is null and l.token = o.token as is_busy
           from unnest(p_outcomes) o
+          left join live l on l.id = o.job_id
+          left join unnest(v_mine) as m (id) on m.id = o.job_id
     )
     select array_agg(j.outcome) filter (where j.is_current),
            array_agg(j.outcome) filter (where j.is_current and (j.outcome).outcome = 'completed'),
            array_agg(j.outcome) filter (where j.is_current and (j.outcome).outcome <> 'completed'),
-           array_agg(j.outcome) filter (where not j.is_current and not j.is_busy),
+           array_agg(j.outcome) filter (where j.is_current is not true and j.is_busy is not true),
            array_agg((j.outcome).attempt_id) filter (where j.is_busy)
       into v_current, v_results, v_failed, v_stale, v_busy
       from judged j;
@@ -105,7 +105,7 @@ begin
 end
 $$;
 comment on function atelier_internal.apply_outcomes(bigint, atelier_internal.outcome[]) is
-    'Settles outcomes whose lease is still the current one and drops the others. Returns the attempts whose jobs somebody holds locked.';
+    'Settles outcomes whose lease is still the current one and drops the others. Returns the attempts to try again later: somebody holds their jobs, or what these work for, locked.';
 
 create function atelier_internal.settle(p_epoch bigint, p_answers jsonb) returns bigint[]
     language plpgsql volatile set search_path = pg_catalog, pg_temp

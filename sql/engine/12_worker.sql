@@ -47,58 +47,51 @@ create function atelier_internal.promote(p_limit integer) returns integer
     language plpgsql volatile set search_path = pg_catalog, pg_temp set enable_seqscan = off
 as $$
 declare
-    v_due uuid[];
-begin
-    with due as materialized (
-        select d.ctid as tid from atelier_internal.deferrals d
+    v_due uuid[] := array(
+        select d.job_id from atelier_internal.deferrals d
          where d.instance = atelier_internal.instance_id() and d.run_after <= now()
-         order by d.run_after limit p_limit for update skip locked
-    ), gone as (
-        delete from atelier_internal.deferrals d where d.ctid = any (array(select t.tid from due t)) returning d.job_id
-    )
-    select array_agg(g.job_id) into v_due from gone g;
-    if v_due is not null then
-        perform atelier_internal.make_runnable(v_due);
+         order by d.run_after limit p_limit);
+    v_mine uuid[];
+begin
+    if v_due = '{}' then
+        return 0;
     end if;
-    return coalesce(cardinality(v_due), 0);
+    -- A job that somebody holds locked is left for a later turn.
+    v_mine := array(select j.id from atelier_internal.jobs j where j.id = any (v_due) for update skip locked);
+    delete from atelier_internal.deferrals d
+     where d.instance = atelier_internal.instance_id() and d.run_after <= now() and d.job_id = any (v_due)
+       and (d.job_id = any (v_mine) or not exists (select from atelier_internal.jobs j where j.id = d.job_id));
+    perform atelier_internal.make_runnable(v_mine);
+    return cardinality(v_mine);
 end
 $$;
-comment on function atelier_internal.promote(integer) is 'Makes runnable the deferred jobs whose time has come, at most p_limit.';
+comment on function atelier_internal.promote(integer) is 'Makes runnable the deferred jobs whose time has come, at most p_limit. Returns how many.';
 
 create function atelier_internal.resolve_dependencies() returns integer
     language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$
 declare
+    v_ended uuid[];
     v_completed uuid[];
-    v_failed atelier_internal.finished[];
 begin
-    select array_agg(distinct d.depends_on) into v_completed
+    select array_agg(distinct d.depends_on),
+           array_agg(distinct d.depends_on) filter (
+               where exists (select from atelier_internal.history_completed h where h.job_id = d.depends_on))
+      into v_ended, v_completed
       from atelier_internal.job_dependencies d
       join atelier_internal.jobs w on w.id = d.job_id and w.instance = atelier_internal.instance_id()
-     where not exists (select from atelier_internal.jobs j where j.id = d.depends_on)
-       and exists (select from atelier_internal.history_completed h where h.job_id = d.depends_on);
-    if v_completed is not null then
-        perform atelier_internal.release_dependents(v_completed);
+     where not exists (select from atelier_internal.jobs j where j.id = d.depends_on);
+    if v_ended is null then
+        return 0;
     end if;
-
-    select array_agg(row(f.job_id, 'failed', f.error_class, f.message)::atelier_internal.finished) into v_failed
-      from (select distinct on (d.job_id) d.job_id, coalesce(h.error_class, 'invalid_request') as error_class,
-                   coalesce(regexp_replace(h.error_message, '^(a job it needs ended first: )?', 'a job it needs ended first: '),
-                            'a job it needs does not exist') as message
-              from atelier_internal.job_dependencies d
-              join atelier_internal.jobs w on w.id = d.job_id and w.instance = atelier_internal.instance_id()
-              left join atelier_internal.history_failed h on h.job_id = d.depends_on
-             where not exists (select from atelier_internal.jobs j where j.id = d.depends_on)
-               and not exists (select from atelier_internal.history_completed c where c.job_id = d.depends_on)
-             order by d.job_id) f;
-    if v_failed is not null then
-        perform atelier_internal.finish_jobs(v_failed);
-    end if;
-    return coalesce(cardinality(v_completed), 0) + coalesce(cardinality(v_failed), 0);
+    perform atelier_internal.release_dependents(coalesce(v_completed, '{}'));
+    perform atelier_internal.fail_dependents(array(
+        select e.id from unnest(v_ended) e (id) where e.id <> all (coalesce(v_completed, '{}'))));
+    return (select count(distinct d.job_id) from atelier_internal.job_dependencies d where d.depends_on = any (v_ended));
 end
 $$;
 comment on function atelier_internal.resolve_dependencies() is
-    'Releases or fails jobs whose prerequisites ended before they could see it.';
+    'Releases or fails jobs whose prerequisites ended before they could see it. Returns how many are left because somebody holds them locked.';
 
 create function atelier_internal.sweep()
     returns table (lane_id integer, priority smallint, sequence bigint)

@@ -159,8 +159,10 @@ begin
         return query select v_job.state, v_job.reason,
             case v_job.reason when 'retry' then format('Attempt %s of %s failed; it is tried again after %s.',
                                                        v_job.attempts, v_job.max_attempts, v_job.run_after)
+                 when 'locked' then 'Another session holds the row that it works for locked.'
                  else format('It is scheduled for %s.', v_job.run_after) end,
-            format('The clock, in %s.', v_job.run_after - now());
+            case v_job.reason when 'locked' then 'The end of that session''s transaction.'
+                 else format('The clock, in %s.', v_job.run_after - now()) end;
     elsif v_lane.paused_at is not null and (v_lane.paused_until is null or v_lane.paused_until > now()) then
         return query select v_job.state, 'paused',
             format('Its lane (%s %s) is paused since %s: %s.', v_lane.provider, v_lane.model, v_lane.paused_at, v_lane.pause_reason),

@@ -182,6 +182,19 @@ as $$
 $$;
 comment on function atelier_internal.object_key_problem(text) is 'NULL when the text may be the key of a stored object, else what is wrong with it.';
 
+create function atelier_internal.file_key_problem(p_key text) returns text
+language sql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+    select coalesce(
+        atelier_internal.object_key_problem(p_key),
+        case when strpos(p_key, e'\\') > 0 then 'it holds a backslash'
+             when exists (select from string_to_table(p_key, '/') as part (name) where octet_length(part.name) > 255)
+                 then 'a part of it is longer than 255 bytes'
+        end)
+$$;
+comment on function atelier_internal.file_key_problem(text) is 'The same for the key of an object in the store "file", where the parts are names of files.';
+
 create function atelier_internal.is_text_array(p_values text[]) returns boolean
 language sql immutable parallel safe
 set search_path = pg_catalog, pg_temp

@@ -37,7 +37,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_variable
 declare
-    v_problem text := atelier_internal.object_key_problem(key);
+    v_problem text := atelier_internal.file_key_problem(key);
     v_shape text[] := atelier_internal.image_metadata_problem(metadata);
     v_image atelier.images;
 begin

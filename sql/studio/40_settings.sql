@@ -1,5 +1,35 @@
 -- Generation settings: what is legal, what is filled in, and the prompt made of them.
 
+create function atelier_internal.refuse_unwieldy_settings(p_settings jsonb) returns void
+language plpgsql immutable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_most_bytes constant integer := 65536;
+    v_most_levels constant integer := 32;
+    v_detail text;
+begin
+    -- A few bytes of jsonb may be a number of a hundred thousand digits.
+    if pg_column_size(p_settings) > 2 * v_most_bytes or octet_length(p_settings::text) > v_most_bytes then
+        v_detail := format('They are longer than %s bytes.', v_most_bytes);
+    elsif jsonb_path_exists(p_settings, '$.**{32 to last}') then
+        v_detail := format('They are nested deeper than %s levels.', v_most_levels);
+    elsif jsonb_path_exists(p_settings, '$.** ? (@.type() == "number" && (@ > 1e300 || @ < -1e300))') then
+        v_detail := 'They hold a number beyond 1e300.';
+    else
+        return;
+    end if;
+    raise exception 'settings are not usable' using errcode = 'invalid_parameter_value', detail = v_detail,
+          hint = 'Settings describe one picture; keep other data in tables of your own.';
+exception when program_limit_exceeded then
+    raise exception 'settings are not usable' using errcode = 'invalid_parameter_value',
+          detail = format('They are longer than %s bytes.', v_most_bytes),
+          hint = 'Settings describe one picture; keep other data in tables of your own.';
+end
+$$;
+comment on function atelier_internal.refuse_unwieldy_settings(jsonb) is
+    'Raises 22023 for settings that no order could carry: over 64 kB as text, nested deeper than 32 levels, or with numbers beyond 1e300.';
+
 create function atelier.validate_flow_settings(settings jsonb, partial boolean default false) returns void
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
@@ -11,6 +41,7 @@ declare
 begin
     perform atelier_internal.require('settings', settings is not null);
     perform atelier_internal.require('partial', partial is not null);
+    perform atelier_internal.refuse_unwieldy_settings(settings);
     v_problem := atelier_internal.flow_settings_problem(settings, partial);
     if v_problem is not null then
         perform atelier_internal.refuse_shape('setting', v_problem, settings);

@@ -39,6 +39,7 @@ LockedAttempts settle(std::int64_t epoch, const std::string& answers);
 bool settle_rejected(std::int64_t epoch, std::int64_t attempt, const std::string& sqlstate, const std::string& message);
 
 std::int32_t promote(std::int32_t limit);
+// How many are left because somebody holds them locked.
 std::int32_t resolve_dependencies();
 std::vector<LeasedRow> lease(const LeaseRequest& request);
 std::vector<LaneNote> sweep();

@@ -26,18 +26,18 @@ char* program_path(const char* program) {
     return psprintf("%s/%s", directory != nullptr && directory[0] != '\0' ? directory : pkglib_path, program);
 }
 
-std::int64_t instance_id() {
+std::int64_t instance_id(Oid installation) {
     static std::int64_t known = 0;
     static Oid known_for = InvalidOid;
-    if (known_for == MyDatabaseId) return known;
-    const char* text = psprintf(UINT64_FORMAT "/%u", GetSystemIdentifier(), MyDatabaseId);
+    if (known_for == installation) return known;
+    const char* text = psprintf(UINT64_FORMAT "/%u/%u", GetSystemIdentifier(), MyDatabaseId, installation);
     const Datum bytes = PointerGetDatum(cstring_to_text(text));  // text and bytea share their form
     const bytea* hash = DatumGetByteaPP(DirectFunctionCall1(sha256_bytea, bytes));
     std::uint64_t value = 0;
     for (int i = 0; i < 8; ++i)
         value = value << 8 | static_cast<unsigned char>(VARDATA_ANY(hash)[i]);
     known = static_cast<std::int64_t>(value);
-    known_for = MyDatabaseId;
+    known_for = installation;
     return known;
 }
 

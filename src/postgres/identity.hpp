@@ -13,8 +13,9 @@ char* spool_directory_path();
 // Absolute path of one of our programs.
 char* program_path(const char* program);
 
-// First 64 bits of sha256("<system identifier>/<database oid>").
-std::int64_t instance_id();
+// First 64 bits of sha256("<system identifier>/<database oid>/<installation>"). `installation` is an oid that every
+// CREATE EXTENSION draws anew, so that rows restored into the database they were dumped from are foreign too.
+std::int64_t instance_id(Oid installation);
 
 // A positive number from a strong source.
 std::int64_t random_positive();

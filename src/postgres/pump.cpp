@@ -111,8 +111,11 @@ core::Instant Pump::next_action(core::Instant now) const {
 }
 
 void Pump::turn(core::Instant now) {
-    absorb(slot_.take_notes());
+    const Notes notes = slot_.take_notes();
     recheck_wanted_ |= slot_.take_recheck();
+    // Whoever makes jobs runnable in a paused database may have ended the reason to pause.
+    if (!notes.empty() || recheck_wanted_) begin_at_ = std::min(begin_at_, now);
+    absorb(notes);
     if (now < not_before_) return;
     try {
         if (!begun_) {
@@ -172,7 +175,7 @@ Pump::Yield Pump::transact(const Batch& batch) {
             yield.locked_releases.push_back({std::move(locked), r.error_class, r.count_crash, r.message});
     }
     if (batch.answers > 0) yield.locked_answers = engine::settle(epoch_, join_answers(batch.answers));
-    if (batch.resolve) engine::resolve_dependencies();
+    if (batch.resolve) yield.unresolved = engine::resolve_dependencies();
     if (batch.promote) yield.promoted = engine::promote(settings::turn_limit);
     if (batch.sweep) yield.swept = engine::sweep();
     if (batch.capacity > 0) {
@@ -205,7 +208,11 @@ void Pump::apply(const Batch& batch, Yield yield, core::Instant now) {
     }
     for (engine::LeasedRow& row : yield.leased) {
         keys_.advance(row.entry);
-        if (row.order) send_order(row, now);
+        if (row.order) {
+            send_order(row, now);
+        } else {
+            lease_wanted_ = true;  // it took a place, and no answer will tell that the place is free
+        }
     }
     releases_.erase(releases_.begin(), releases_.begin() + static_cast<std::ptrdiff_t>(batch.releases));
     std::move(yield.locked_releases.begin(), yield.locked_releases.end(), std::back_inserter(locked_releases_));
@@ -214,8 +221,11 @@ void Pump::apply(const Batch& batch, Yield yield, core::Instant now) {
         reclaim_wanted_ = false;
         unreclaimed_ = yield.unreclaimed > 0;
     }
-    if (unreclaimed_ || !locked_releases_.empty()) wait_for_locked();
-    if (batch.resolve) resolve_wanted_ = false;
+    if (batch.resolve) {
+        resolve_wanted_ = false;
+        unresolved_ = yield.unresolved > 0;
+    }
+    if (unreclaimed_ || unresolved_ || !locked_releases_.empty()) wait_for_locked();
     if (batch.cancellations) cancellations_wanted_ = false;
     if (batch.recheck) recheck_wanted_ = false;
     cancel(yield.cancelled);

@@ -87,6 +87,7 @@ class Pump {
         engine::LockedAttempts locked_answers;
         std::vector<Release> locked_releases;
         std::int32_t unreclaimed = 0;
+        std::int32_t unresolved = 0;
         std::int32_t promoted = 0;
         std::vector<LaneNote> swept;
         std::vector<engine::LeasedRow> leased;
@@ -142,6 +143,7 @@ class Pump {
     std::vector<Answer> locked_answers_;
     std::vector<Release> locked_releases_;
     bool unreclaimed_ = false;
+    bool unresolved_ = false;
     std::optional<core::Instant> retry_locked_at_;
 
     bool leasing_ = true;

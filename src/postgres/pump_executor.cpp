@@ -73,15 +73,23 @@ void Pump::take_events(LinkEvents events, core::Instant now) {
 
 void Pump::add_answer(ReceivedAnswer received) {
     const std::optional<Order> order = in_flight_.take(received.attempt);
-    if (!order) return;  // answered by deadline already, or never asked
-    lease_wanted_ = true;
-    if (core::is_storable_text(received.payload)) {
-        answer_bytes_ += received.payload.size();
-        answers_.push_back({received.attempt, std::move(received.payload)});
-    } else {
+    const bool usable =
+        received.payload.size() > 2 && received.payload.back() == '}' && core::is_storable_text(received.payload);
+    if (order && !usable) {
         answer_for(received.attempt, *order, core::ErrorClass::invalid_output,
-                   "the executor's answer was not UTF-8 text");
+                   "the executor's answer was no JSON text");
+        return;
     }
+    // An answer after its deadline changes nothing, but what it used is recorded and what it stored is deleted.
+    if (!usable) return;
+    // The worker knows the lease; an executor that could not read its order does not. Of two keys jsonb keeps the last.
+    if (order && !order->lease.empty()) {
+        received.payload.back() = ',';
+        received.payload += "\"lease\":" + order->lease + '}';
+    }
+    lease_wanted_ = true;
+    answer_bytes_ += received.payload.size();
+    answers_.push_back({received.attempt, std::move(received.payload)});
 }
 
 void Pump::answer_for(std::int64_t attempt, const Order& order, core::ErrorClass error_class, const char* message) {

@@ -31,6 +31,12 @@ bool may_pass(int sqlstate) noexcept {
     }
 }
 
+// Of those, what another answer need not meet: a lock, a deadlock, a slow statement.
+bool concerns_one_answer(int sqlstate) noexcept {
+    return sqlstate == ERRCODE_LOCK_NOT_AVAILABLE || sqlstate == ERRCODE_QUERY_CANCELED ||
+           ERRCODE_TO_CATEGORY(sqlstate) == ERRCODE_TRANSACTION_ROLLBACK;
+}
+
 }  // namespace
 
 std::string Pump::join_answers(std::size_t count) const {
@@ -66,6 +72,7 @@ void Pump::retry_locked(core::Instant now) {
     if (!retry_locked_at_ || now < *retry_locked_at_) return;
     retry_locked_at_.reset();
     reclaim_wanted_ |= std::exchange(unreclaimed_, false);
+    resolve_wanted_ |= std::exchange(unresolved_, false);
     std::move(locked_answers_.begin(), locked_answers_.end(), std::back_inserter(answers_));
     std::move(locked_releases_.begin(), locked_releases_.end(), std::back_inserter(releases_));
     locked_answers_.clear();
@@ -81,7 +88,7 @@ bool Pump::settle_apart() {
         settled(count, locked);
         return false;
     } catch (const PgError& error) {
-        if (may_pass(error.sqlstate()) && error.sqlstate() != ERRCODE_QUERY_CANCELED) throw;
+        if (may_pass(error.sqlstate()) && !concerns_one_answer(error.sqlstate())) throw;
     }
     bool some_wait = false;
     for (std::size_t i = 0; i < count; ++i) {

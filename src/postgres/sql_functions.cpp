@@ -106,8 +106,7 @@ PGDLLEXPORT Datum atelier_random_token(PG_FUNCTION_ARGS) {
 }
 
 PGDLLEXPORT Datum atelier_instance_id(PG_FUNCTION_ARGS) {
-    (void)fcinfo;
-    PG_RETURN_INT64(atelier::postgres::instance_id());
+    PG_RETURN_INT64(atelier::postgres::instance_id(fcinfo->flinfo->fn_oid));
 }
 
 PGDLLEXPORT Datum atelier_system_identifier(PG_FUNCTION_ARGS) {

@@ -45,7 +45,12 @@ void end() {
     disable_timeout(STATEMENT_TIMEOUT, false);
     // Still as atelier_owner: deferred triggers run in here.
     CommitTransactionCommand();
+}
+
+void report_commit() {
     SetUserIdAndSecContext(connected_as, 0);
+    // A lock or a standby waited for inside may have taken a wake that was meant for the loop.
+    SetLatch(MyLatch);
     statistics_wait = pgstat_report_stat(false) > 0;
     pgstat_report_activity(STATE_IDLE, nullptr);
 }
@@ -56,6 +61,7 @@ void abort() {
     QueryCancelPending = false;
     AbortCurrentTransaction();
     SetUserIdAndSecContext(connected_as, 0);
+    SetLatch(MyLatch);
     RESUME_INTERRUPTS();
     (void)pgstat_report_stat(false);
     pgstat_report_activity(STATE_IDLE, nullptr);
@@ -149,6 +155,11 @@ void Transaction::commit() {
     MemoryContextSwitchTo(scratch);
     call_postgres(end);
     open_ = false;
+    try {
+        call_postgres(report_commit);
+    } catch (const PgError&) {
+        abort_or_die();  // what was committed stays so
+    }
     leave_memory();
 }
 

@@ -138,6 +138,7 @@ PG_FUNCTION_INFO_V1(atelier_note_queue_entry);
 PG_FUNCTION_INFO_V1(atelier_note_deferral);
 PG_FUNCTION_INFO_V1(atelier_note_cancellation);
 PG_FUNCTION_INFO_V1(atelier_note_dependency);
+PG_FUNCTION_INFO_V1(atelier_note_unresolved);
 PG_FUNCTION_INFO_V1(atelier_note_wake);
 
 PGDLLEXPORT Datum atelier_note_queue_entry(PG_FUNCTION_ARGS) {
@@ -178,6 +179,12 @@ PGDLLEXPORT Datum atelier_note_dependency(PG_FUNCTION_ARGS) {
     TriggerData* data = trigger_data(fcinfo, true);
     if (may_note()) pending.notes.dependency = true;
     return row_of(data);
+}
+
+PGDLLEXPORT Datum atelier_note_unresolved(PG_FUNCTION_ARGS) {
+    using namespace atelier::postgres;
+    if (may_note()) pending.notes.dependency = true;
+    PG_RETURN_VOID();
 }
 
 PGDLLEXPORT Datum atelier_note_wake(PG_FUNCTION_ARGS) {

@@ -3,6 +3,7 @@
 #include "postgres/compat.hpp"
 #include "postgres/executor_plan.hpp"
 #include "postgres/guard.hpp"
+#include "postgres/server_log.hpp"
 #include "postgres/transaction.hpp"
 
 namespace atelier::postgres {
@@ -90,7 +91,12 @@ void Worker::wait(core::Instant until) {
 void Worker::follow_settings() {
     if (settings_generation() == settings_seen_) return;
     settings_seen_ = settings_generation();
-    link_.change_plan(make_executor_plan());
+    try {
+        link_.change_plan(make_executor_plan());
+    } catch (const PgError& error) {
+        log_line(LogLevel::warning, "pg_atelier goes on with its former settings", error.what());
+        pump_.alert({"settings_unusable", error.what(), "Correct the directories of pg_atelier and reload."});
+    }
 }
 
 }  // namespace atelier::postgres

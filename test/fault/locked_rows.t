@@ -2,6 +2,7 @@
 use strict;
 use warnings;
 use Atelier;
+use Photo;
 use Session;
 use Test::More;
 
@@ -54,5 +55,50 @@ $session->leave;
 ok($node->wait_until($completed->($asset), 20), 'then it is given back and done again');
 is($node->ask("select string_agg(outcome || coalesce(' ' || error_class, ''), ', ' order by attempt_id) from atelier.attempts where job_id = (select job_id from atelier.generated_assets where id = '$asset')"),
     'given_back, completed', 'as the attempts tell: nobody blames a job for a kill from outside');
+
+# The rows that jobs work for, locked before their lease: an asset, and a photo under inspection.
+my $hold = sub { my ($sql) = @_; my $holder = Session->new($node); $holder->run('begin'); $holder->run($sql); return $holder };
+$node->ask("select atelier.pause_lane('offline', 'compose')");
+$asset = $node->request($studio, style => 'japandi');
+$other = $node->request($studio, style => 'minimalist');
+$session = $hold->("select atelier.pin_asset('$asset', false)");
+$node->ask("select atelier.resume_lane('offline', 'compose')");
+ok($node->wait_until($completed->($other), 20), 'an asset locked by its application holds up no other');
+ok($node->wait_until("select e.reason = 'locked' from atelier.generated_assets a, atelier.explain_job(a.job_id) e where a.id = '$asset'", 5), 'explain_job says what it waits for');
+$session->run('commit');
+$session->leave;
+ok($node->wait_until($completed->($asset), 20), 'and is made when its application is done');
+is($node->ask("select max(number) from atelier.attempts where job_id = (select job_id from atelier.generated_assets where id = '$asset')"), 1, 'at its first attempt');
+
+my $client = $studio->{client};
+my @photos = map { $node->store_object("photos/$_.png", Photo::png()) } qw(first second);
+$node->ask("select atelier.pause_lane('file', '')");
+my @images = map { $node->ask("select atelier.register_image('$client', '$_')") } @photos;
+$session = $hold->("select atelier.register_image('$client', '$photos[0]')");
+$node->ask("select atelier.resume_lane('file', '')");
+ok($node->wait_until("select status = 'ready' from atelier.images where id = '$images[1]'", 20), 'a photo locked by its application holds up no other');
+$session->run('rollback');
+$session->leave;
+ok($node->wait_until("select status = 'ready' from atelier.images where id = '$images[0]'", 20), 'and is inspected later');
+
+# A deferred job, locked when its time comes; and one that waits for a photo, locked when the photo is ready.
+$asset = $node->ask("select atelier.create_generation_request('$client', '$studio->{product}', settings, run_after => now() + interval '2 seconds') from atelier.generated_assets limit 1");
+$session = $lock->($asset);
+ok($node->wait_until("select run_after < now() from atelier.jobs where subject_id = '$asset'", 10), 'its time has come');
+$other = $node->request($studio, style => 'scandinavian');
+ok($node->wait_until($completed->($other), 20), 'a due job that is locked holds up no other');
+$session->run('commit');
+$session->leave;
+ok($node->wait_until($completed->($asset), 20), 'and runs later');
+
+$node->ask("select atelier.pause_lane('file', '')");
+my $second = $node->make_studio;
+$asset = $node->request($second);
+$session = $lock->($asset);
+$node->ask("select atelier.resume_lane('file', '')");
+ok($node->wait_until("select status = 'ready' from atelier.images where id = '$second->{image}'", 20), 'a photo is ready although the job that waits for it is locked');
+$session->run('commit');
+$session->leave;
+ok($node->wait_until($completed->($asset), 20), 'which runs later');
 $node->stop;
 done_testing();

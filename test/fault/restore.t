@@ -74,6 +74,13 @@ is($copy->ask("select string_agg(status, ' ' order by status) from atelier.gener
     'completed completed completed completed', 'as completed');
 is($copy->ask("select reason, run_after > now() + interval '23 hours' from atelier.jobs where subject_id = '$asset{deferred}'"), 'deferred|t', 'what was deferred keeps its time');
 is($copy->ask("select state from atelier.jobs where subject_id = '$asset{held}'"), 'held', 'what was held stays held');
+
+# Into the very database that it was dumped from: the rows are no less a copy.
+$copy->command_ok([ 'pg_dump', '-h', $copy->host, '-p', $copy->port, '-U', 'postgres', '-Fc', '-f', $dump, 'atelier' ], 'pg_dump of the copy');
+$copy->ask('drop extension pg_atelier cascade');
+$copy->ask('drop schema if exists atelier, atelier_internal cascade');
+$copy->command_ok([ 'pg_restore', '--exit-on-error', '-h', $copy->host, '-p', $copy->port, '-U', 'postgres', '-d', 'atelier', $dump ], 'pg_restore into the same database');
+is($copy->ask("select count(*) filter (where foreign_instance), count(*) filter (where not foreign_instance) from atelier.jobs"), '2|0', 'its jobs are foreign too');
 $copy->stop;
 done_testing();
 

@@ -75,6 +75,16 @@ sub wait_until_quiet
 }
 
 # A prepared transaction commits where nothing tells the worker of it.
+{
+    # More than the lane takes at once, and each refused before it leaves: their places are free again.
+    my ($job, $done) = run(
+        q[select cardinality(atelier_internal.enqueue_jobs('generate_image', array(
+            select row(gen_random_uuid(), null, 'file', '', '{}', null)::atelier_internal.job_request from generate_series(1, 100)))) \gset],
+        enqueue());
+    starts_at_once($job, $done, 'a job behind a hundred that are refused starts');
+    is($node->ask("select count(*) from atelier.job_history where pipeline = 'generate_image' and state = 'cancelled'"), 100, 'which all ended');
+}
+
 $node->append_conf('postgresql.conf', "pg_atelier.poll_interval = '2s'");
 $node->reload;
 {

@@ -1,7 +1,7 @@
 \set QUIET on
 begin;
 \ir engine_fixture.psql
-select plan(33);
+select plan(36);
 
 create function pg_temp.fail_once(p_class text, p_retry_after_ms bigint default null) returns uuid language plpgsql as $$
 declare
@@ -97,5 +97,22 @@ select pg_temp.enqueue('one_step', 1, 'later', null, 0::smallint, now() + interv
 select is((select count(*) from pg_temp.lease() l where l.model = 'later'), 0::bigint, 'a deferred job is not leased');
 select pg_temp.make_due() \gset i_
 select is((select count(*) from pg_temp.lease() l where l.model = 'later'), 1::bigint, 'until its time has come');
+
+-- a pipeline that cannot be told
+create function atelier_internal.test_hook(p_failures atelier_internal.failure[]) returns void language plpgsql as $$
+begin
+    if exists (select from unnest(p_failures) f join atelier_internal.history_failed h on h.job_id = f.job_id where h.input ->> 'n' = '2') then
+        raise 'not the second';
+    end if;
+    insert into pg_temp.told select f.job_id from unnest(p_failures) f;
+end
+$$;
+create table pg_temp.told (job_id uuid);
+update atelier_internal.pipelines set on_failure = 'atelier_internal.test_hook' where name = 'one_step';
+select pg_temp.enqueue('one_step', 3, 'untold') as jobs \gset
+select atelier_internal.cancel_jobs(:'jobs', 'test') \gset i_
+select is((select count(*) from atelier.job_history h where h.job_id = any (:'jobs')), 3::bigint, 'jobs end although one of them cannot be told');
+select is((select array_agg(t.job_id order by t.job_id) from pg_temp.told t), array[(:'jobs'::uuid[])[1], (:'jobs'::uuid[])[3]], 'the others are told');
+select ok((select a.message like '%not the second%' from atelier.alerts a where a.kind = 'failure_not_told'), 'and an alert says which was not');
 select * from finish();
 rollback;

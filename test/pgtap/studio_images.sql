@@ -19,6 +19,7 @@ select matches(pg_temp.error_of(format('select atelier.register_image(%s)', repl
     ($$null, 'a.jpg'$$, '^22004 \| client_id'), ($$gen_random_uuid(), 'a.jpg'$$, '^23503 \| client not found'), ($$@, null$$, '^22004 \| key'), ($$@, 'a.jpg', null$$, '^22004 \| store'),
     ($$@, 'a.jpg', 's3'$$, '^22023 \| store "s3" is not known \| Known stores: file'), ($$@, ''$$, '^22023 \| key is not valid: it is empty'),
     ($$@, '/etc/passwd'$$, '^22023 \| key is not valid: it begins with a slash'), ($$@, '../secret.jpg'$$, '^22023 \| key is not valid: a part of it is "." or ".."'),
+    ($$@, e'a\\b.jpg'$$, '^22023 \| key is not valid: it holds a backslash'), ($$@, 'a/' || repeat('x', 256)$$, '^22023 \| key is not valid: a part of it is longer than 255 bytes'),
     ($$@, 'a/../b.jpg'$$, '^22023'), ($$@, 'a/..'$$, '^22023'), ($$@, 'a//b.jpg'$$, '^22023 \| key is not valid: a part of it is empty'), ($$@, 'a/'$$, '^22023'),
     ($$@, E'a\tb'$$, '^22023 \| key is not valid: it holds a control character'), ($$@, E'a\u0085b'$$, '^22023'), ($$@, repeat('x', 1025)$$, '^22023 \| key is not valid: it is longer'),
     ($$@, 'a.jpg', 'file', '[]'$$, '^22023 \| image metadata "metadata" is not valid'), ($$@, 'a.jpg', 'file', '{"source": "moon"}'$$, '^22023 \| image metadata "source" is not valid \| Its value is "moon"'),

@@ -12,6 +12,19 @@ select is(pg_temp.refusal_of(pg_temp.whole() || '{"sceneImageUrl": "atelier://im
     'no error', 'S0-65, S0-69: with the optional fields and unknown keys too');
 select is(pg_temp.refusal_of(pg_temp.whole() || '{"sceneImageUrl": null, "promptText": null}'), 'no error', 'S0-65: optional fields may be null');
 
+-- What fits a column but no order: much text, deep nesting, numbers that JSON readers do not take or that are long as text.
+select is(pg_temp.error_of(format('select atelier.validate_flow_settings(pg_temp.whole() || jsonb_build_object(''own'', %s))', unwieldy.value)),
+        '22023 | settings are not usable | ' || unwieldy.detail || ' | Settings describe one picture; keep other data in tables of your own.', 'S0-65: ' || unwieldy.description)
+  from (values
+    ($$repeat('x', 70000)$$, 'They are longer than 65536 bytes.', 'settings cannot be long'),
+    ($$repeat('x', 65536 * 3)$$, 'They are longer than 65536 bytes.', 'settings cannot be very long'),
+    ($$(select jsonb_agg(1e131071::numeric) from generate_series(1, 9000))$$, 'They are longer than 65536 bytes.', 'settings cannot be a gigabyte as text'),
+    ($$(repeat('[', 32) || repeat(']', 32))::jsonb$$, 'They are nested deeper than 32 levels.', 'settings cannot be deep'),
+    ($$1e400::numeric$$, 'They hold a number beyond 1e300.', 'a setting cannot be 1e400'),
+    ($$-1e400::numeric$$, 'They hold a number beyond 1e300.', 'nor -1e400')) as unwieldy (value, detail, description);
+select is(pg_temp.error_of($$select atelier.validate_flow_settings(pg_temp.whole() || jsonb_build_object('own', (repeat('[', 31) || repeat(']', 31))::jsonb))$$),
+    'no error', 'S0-65: 32 levels are not deep');
+
 select is(pg_temp.refusal_of(pg_temp.whole() - field),
         format('22023 | setting "%s" is not valid | It is missing. | It must be %s.', field, (atelier_internal.flow_settings_problem(pg_temp.whole() - field, false))[2]),
         format('S0-65: %s is required', field))
