@@ -24,6 +24,7 @@ constexpr seconds foreign_build_backoff{60};
 constexpr milliseconds kill_step{5};
 constexpr milliseconds kill_within{1000};
 constexpr std::size_t hello_bytes = 4096;
+constexpr int last_reads = 8;  // of about a megabyte: more than a socket holds
 
 milliseconds next_backoff(int early_deaths) {
     if (early_deaths <= 1) return milliseconds{0};
@@ -51,8 +52,8 @@ LinkEvents ExecutorLink::pump(core::Instant now, bool busy, bool may_read) {
     LinkEvents events;
     reap_old();
     // Silence counts from the first order, not from the last answer before a pause.
-    if (busy && !was_busy_) heard_at_ = pinged_at_ = now;
-    was_busy_ = busy;
+    if (watched(busy) && !was_watched_) heard_at_ = pinged_at_ = now;
+    was_watched_ = watched(busy);
     if (state_ == State::down && !retired_ && now >= retry_at_) start(now, events);
     if (channel_) exchange(now, busy, may_read, events);
     if (state_ == State::dying) bury(now, events);
@@ -72,21 +73,25 @@ void ExecutorLink::start(core::Instant now, LinkEvents& events) {
     state_ = State::greeting;
     engine_ = 0;
     started_at_ = heard_at_ = pinged_at_ = now;
-    answered_ = killed_silent_ = dismissed_ = false;
+    answered_ = killed_silent_ = dismissed_ = outdated_ = false;
     death_reason_.clear();
     unsent_.clear();
     if (!channel_->queue(wire::FrameType::hello, 0, plan_.hello)) begin_dying(now, "the hello is too long");
 }
 
 void ExecutorLink::exchange(core::Instant now, bool busy, bool may_read, LinkEvents& events) {
-    bool open = channel_->flush();
+    const bool writable = channel_->flush();
+    bool open = true;
     std::vector<wire::Frame> frames;
-    if (may_read) open = channel_->receive(frames) && open;
+    if (may_read) open = channel_->receive(frames);
+    // It is dead, but what it answered before lies in the socket, and would be gone with it.
+    for (int i = 0; i < last_reads && open && !writable; ++i)
+        open = channel_->receive(frames);
     for (wire::Frame& frame : frames) {
         if (channel_) handle(frame, now, events);
     }
     if (!channel_) return;
-    if (!open) {
+    if (!open || !writable) {
         begin_dying(now, channel_->error());
         return;
     }
@@ -96,7 +101,7 @@ void ExecutorLink::exchange(core::Instant now, bool busy, bool may_read, LinkEve
     } else {
         heard_at_ = now;
     }
-    if (channel_ && channel_->has_output() && !channel_->flush()) begin_dying(now, channel_->error());
+    flush(now);
 }
 
 void ExecutorLink::handle(wire::Frame& frame, core::Instant now, LinkEvents& events) {
@@ -133,7 +138,11 @@ void ExecutorLink::greet(const std::string& payload, core::Instant now, LinkEven
     build_matches_ = hello->build == plan_.build;
     if (*build_matches_) {
         state_ = State::ready;
-        events.became_ready = true;
+        if (outdated_) {
+            ask_to_leave();
+        } else {
+            events.became_ready = true;
+        }
         return;
     }
     events.foreign_build = hello->build;
@@ -149,7 +158,7 @@ void ExecutorLink::check_silence(core::Instant now, bool busy) {
         process_->kill_engine(engine_);
         return;
     }
-    if (!busy || state_ == State::greeting) return;
+    if (!watched(busy) || state_ == State::greeting) return;
     if (now - heard_at_ >= silent_too_long) {
         killed_silent_ = true;
         begin_dying(now, "it was silent");
@@ -196,8 +205,9 @@ void ExecutorLink::reap_old() noexcept {
     std::erase_if(leaving_, [](const std::unique_ptr<ExecutorProcess>& process) { return process->reap(); });
 }
 
-void ExecutorLink::flush(core::Instant now) {
-    if (channel_ && channel_->has_output() && !channel_->flush()) begin_dying(now, channel_->error());
+// A failure is no reason to close the socket yet: there may be answers in it.
+void ExecutorLink::flush(core::Instant) {
+    if (channel_ && channel_->has_output()) (void)channel_->flush();
 }
 
 bool ExecutorLink::send(wire::FrameType type, std::int64_t attempt, std::string_view payload) {
@@ -208,8 +218,8 @@ void ExecutorLink::change_plan(ExecutorPlan plan) {
     if (plan == plan_) return;
     plan_ = std::move(plan);
     retry_at_ = {};
-    if (state_ != State::ready) return;
-    ask_to_leave();
+    outdated_ = true;
+    if (state_ == State::ready) ask_to_leave();
 }
 
 void ExecutorLink::ask_to_leave() {
@@ -261,7 +271,7 @@ core::Instant ExecutorLink::next_timer(bool busy) const noexcept {
         case State::draining:
             break;
     }
-    return busy ? std::min(pinged_at_ + ping_every, heard_at_ + silent_too_long) : core::Instant::max();
+    return watched(busy) ? std::min(pinged_at_ + ping_every, heard_at_ + silent_too_long) : core::Instant::max();
 }
 
 }  // namespace atelier::postgres

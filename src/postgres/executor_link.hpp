@@ -56,7 +56,7 @@ class ExecutorLink {
     // Does everything that is due: reads, writes, pings, starts, buries. `busy`: orders are in flight.
     LinkEvents pump(core::Instant now, bool busy, bool may_read);
 
-    // Writes what was queued since.
+    // Writes what was queued since. A connection that is gone is the next pump()'s to find.
     void flush(core::Instant now);
 
     // An executor that takes orders now.
@@ -92,6 +92,7 @@ class ExecutorLink {
     void exchange(core::Instant now, bool busy, bool may_read, LinkEvents& events);
     void handle(wire::Frame& frame, core::Instant now, LinkEvents& events);
     void greet(const std::string& payload, core::Instant now, LinkEvents& events);
+    bool watched(bool busy) const noexcept { return busy || state_ == State::draining; }
     void check_silence(core::Instant now, bool busy);
     void ask_to_leave();
     void begin_dying(core::Instant now, std::string reason);
@@ -117,7 +118,8 @@ class ExecutorLink {
     bool answered_ = false;  // this executor gave an answer: it works
     bool killed_silent_ = false;
     bool dismissed_ = false;  // we asked it to go
-    bool was_busy_ = false;
+    bool was_watched_ = false;
+    bool outdated_ = false;  // the plan has changed since this executor was started
     std::string death_reason_;
     std::vector<std::int64_t> unsent_;
 };
