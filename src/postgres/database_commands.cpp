@@ -19,11 +19,11 @@ constexpr long wait_step_ms = 5;
 constexpr int cancel_after_ms = 1000;
 constexpr int give_up_after_ms = 5000;
 
-// The database that a statement needs for itself; InvalidOid when there is none, when it does not exist, or when the
-// user may not do it anyway (the command will say so, and nobody can stop a foreign database's work by trying).
+// The database that a statement needs for itself; InvalidOid when there is none, when it does not exist, or when it is
+// not the user's: nobody stops the work of a foreign database by trying. Templates, which others may copy, have no
+// worker.
 Oid needed_database(Node* statement) {
     const char* name = nullptr;
-    bool as_template = false;
     if (IsA(statement, DropdbStmt)) {
         name = castNode(DropdbStmt, statement)->dbname;
     } else if (IsA(statement, RenameStmt) && castNode(RenameStmt, statement)->renameType == OBJECT_DATABASE) {
@@ -36,7 +36,6 @@ Oid needed_database(Node* statement) {
             }
         }
     } else if (IsA(statement, CreatedbStmt)) {
-        as_template = true;
         name = "template1";
         ListCell* cell;
         foreach (cell, castNode(CreatedbStmt, statement)->options) {
@@ -46,9 +45,7 @@ Oid needed_database(Node* statement) {
     }
     if (name == nullptr) return InvalidOid;
     const Oid database = get_database_oid(name, true);
-    if (!OidIsValid(database)) return InvalidOid;
-    if (compat::owns_database(database, GetUserId())) return database;
-    return as_template && have_createdb_privilege() ? database : InvalidOid;
+    return OidIsValid(database) && compat::owns_database(database, GetUserId()) ? database : InvalidOid;
 }
 
 bool drops_an_extension(Node* statement) {
@@ -85,17 +82,24 @@ void stop_worker(DatabaseSlot& slot) {
     }
 }
 
+// False when the slot has gone to another database since it was looked up.
+bool hold_slot(DatabaseSlot& slot, Oid database) noexcept {
+    const auto position = &slot - shared_state()->slots;
+    if (held[position]) return true;
+    SpinGuard guard(slot.lock);
+    if (slot.database != database) return false;
+    slot.holds++;
+    held[position] = holds_any = true;
+    return true;
+}
+
 void hold(Oid database) {
-    DatabaseSlot* slot = reserve_slot(database);
-    if (slot == nullptr) return;
-    const auto position = slot - shared_state()->slots;
-    if (!held[position]) {
+    for (int i = 0; i < slot_lookups; ++i) {
+        DatabaseSlot* slot = reserve_slot(database);
+        if (slot == nullptr) return;
         watch_transaction_end();
-        SpinGuard guard(slot->lock);
-        slot->holds++;
-        held[position] = holds_any = true;
+        if (hold_slot(*slot, database)) return stop_worker(*slot);
     }
-    stop_worker(*slot);
 }
 
 void on_utility(PlannedStmt* planned, const char* query, bool read_only_tree, ProcessUtilityContext context,

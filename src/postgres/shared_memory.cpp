@@ -51,6 +51,28 @@ bool belongs_to(DatabaseSlot& slot, Oid database) noexcept {
     return slot.database == database;
 }
 
+// These two: false when the slot has gone to another database since it was looked up.
+
+bool want_worker_in(DatabaseSlot& slot, Oid database) noexcept {
+    SpinGuard guard(slot.lock);
+    if (slot.database != database) return false;
+    slot.wanted = true;
+    slot.wish++;
+    return true;
+}
+
+bool give_notes(DatabaseSlot& slot, Oid database, const Notes& notes, Latch** latch, bool* start) noexcept {
+    SpinGuard guard(slot.lock);
+    if (slot.database != database) return false;
+    if (!slot.wanted) {
+        slot.wanted = *start = true;
+        slot.wish++;
+    }
+    slot.notes.merge(notes);
+    *latch = slot.worker_latch;
+    return true;
+}
+
 }  // namespace
 
 void request_shared_memory() {
@@ -102,38 +124,30 @@ bool free_slot_if_unused(DatabaseSlot& slot) noexcept {
 }
 
 bool want_worker(Oid database) noexcept {
-    DatabaseSlot* slot = reserve_slot(database);
-    if (slot == nullptr) return false;
-    {
-        SpinGuard guard(slot->lock);
-        if (slot->database != database) return false;
-        slot->wanted = true;
-        slot->wish++;
+    for (int i = 0; i < slot_lookups; ++i) {
+        DatabaseSlot* slot = reserve_slot(database);
+        if (slot == nullptr) return false;
+        if (!want_worker_in(*slot, database)) continue;
+        wake_launcher();
+        return true;
     }
-    wake_launcher();
-    return true;
+    return false;
 }
 
 void hand_over(Oid database, const Notes& notes) noexcept {
-    DatabaseSlot* slot = find_slot(database);
-    if (slot == nullptr) {
-        want_worker(database);  // its first act is a sweep, so the notes themselves are not missed
+    for (int i = 0; i < slot_lookups; ++i) {
+        DatabaseSlot* slot = find_slot(database);
+        if (slot == nullptr) {
+            want_worker(database);  // its first act is a sweep, so the notes themselves are not missed
+            return;
+        }
+        Latch* latch = nullptr;
+        bool start = false;
+        if (!give_notes(*slot, database, notes, &latch, &start)) continue;
+        if (latch != nullptr) SetLatch(latch);
+        if (start) wake_launcher();
         return;
     }
-    Latch* latch = nullptr;
-    bool start = false;
-    {
-        SpinGuard guard(slot->lock);
-        if (slot->database != database) return;
-        if (!slot->wanted) {
-            slot->wanted = start = true;
-            slot->wish++;
-        }
-        slot->notes.merge(notes);
-        latch = slot->worker_latch;
-    }
-    if (latch != nullptr) SetLatch(latch);
-    if (start) wake_launcher();
 }
 
 void wake_launcher() noexcept {

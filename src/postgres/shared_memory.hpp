@@ -11,6 +11,7 @@ namespace atelier::postgres {
 inline constexpr int max_databases = 64;
 inline constexpr int max_published_lanes = 64;
 inline constexpr int last_error_bytes = 256;
+inline constexpr int slot_lookups = 8;
 
 enum class WorkerPhase : std::int32_t {
     stopped,   // no process
@@ -89,7 +90,9 @@ class SpinGuard {
     slock_t& lock_;
 };
 
-// The slot of a database, nullptr when there is none (or no shared memory).
+// The slot of a database, nullptr when there is none (or no shared memory). The launcher may give it to another one at
+// any time: look at slot->database again under its lock, and look it up anew, at most slot_lookups times, when it is
+// gone.
 DatabaseSlot* find_slot(Oid database) noexcept;
 
 // The same, taking a free slot when there is none; nullptr when all are taken.

@@ -93,6 +93,19 @@ is($node->ask('select count(*) from atelier.attempts where epoch = (select epoch
     $session->quit;
 }
 
+# A refused command of a role that may create databases but owns no other leaves their workers alone.
+{
+    my $worker = $node->worker_pid(10, 'renamed2');
+    $node->ask('create role maker login createdb', 'postgres');
+    for my $sql ('create database mine template renamed2', 'drop database renamed2', 'alter database renamed2 rename to mine')
+    {
+        my ($status, undef, $error) = $node->psql('postgres', $sql, extra_params => [ '-U', 'maker' ]);
+        isnt($status, 0, "$sql: refused");
+        like($error, qr/permission denied|must be owner/, 'for want of ownership');
+        is($node->worker_pid(0, 'renamed2'), $worker, 'the worker stays');
+    }
+}
+
 # Signals that a DBA sends: work goes on after both.
 {
     my $studio = $node->make_studio(database => 'renamed2');
