@@ -100,6 +100,7 @@ struct Glance {
     bool left_cleanly;
     WorkerPhase phase;
     pid_t pid;
+    Latch* latch;
     std::uint64_t heartbeat;
     std::uint64_t ticket;
 };
@@ -108,8 +109,8 @@ Glance glance_at(DatabaseSlot& slot) noexcept {
     SpinGuard guard(slot.lock);
     const bool pending = !slot.notes.empty() || slot.report.in_flight > 0 || slot.recheck ||
                          slot.phase == WorkerPhase::stopping || slot.report.started_at == 0;
-    return {slot.database, slot.wanted,     slot.holds > 0, pending,    slot.left_cleanly,
-            slot.phase,    slot.worker_pid, slot.heartbeat, slot.ticket};
+    return {slot.database, slot.wanted,     slot.holds > 0,    pending,        slot.left_cleanly,
+            slot.phase,    slot.worker_pid, slot.worker_latch, slot.heartbeat, slot.ticket};
 }
 
 void forget_handle(Supervision& own) {
@@ -147,11 +148,12 @@ void complain_no_process(std::int64_t now) {
              errhint("Increase max_worker_processes; trying again each second.")));
 }
 
-void start_worker(int position, bool takeover, std::int64_t now) {
+// False, and nothing done, when somebody holds the slot now.
+bool start_worker(int position, bool takeover, std::int64_t now) {
     DatabaseSlot& slot = shared_state()->slots[position];
     Supervision& own = supervised[position];
     std::uint64_t ticket = 0;
-    if (!claim_start(slot, takeover, &ticket)) return;
+    if (!claim_start(slot, takeover, &ticket)) return false;
     forget_handle(own);
     BackgroundWorker worker;
     describe_worker(worker, position, own.database, ticket);
@@ -163,10 +165,11 @@ void start_worker(int position, bool takeover, std::int64_t now) {
         give_up_start(slot, ticket);
         own.retry_at = now + second;
         complain_no_process(now);
-        return;
+        return true;
     }
     own.started_at = own.heartbeat_seen_at = now;
     own.alive = true;
+    return true;
 }
 
 // After an end: at once when the worker had worked, else ever later.
@@ -188,18 +191,21 @@ bool failed_to_attach(const Supervision& own, std::int64_t now) {
     return GetBackgroundWorkerPid(own.handle, &pid) == BGWH_STOPPED;
 }
 
-// One hung process at a time: what keeps both from moving would keep a third as well, and each takes a process slot.
-bool may_replace(const Supervision& own) noexcept {
-    return own.replaced == 0 || kill(own.replaced, 0) != 0;
+// Whether the worker that was replaced is there still.
+bool still_hangs(Supervision& own) noexcept {
+    if (own.replaced != 0 && kill(own.replaced, 0) != 0) own.replaced = 0;
+    return own.replaced != 0;
 }
 
 void replace_hung(int position, const Glance& seen, std::int64_t now) {
+    if (!start_worker(position, true, now)) return;
     supervised[position].replaced = seen.pid;
     ereport(WARNING, (errmsg("pg_atelier worker with PID %d has not moved for %d seconds although work is pending",
                              static_cast<int>(seen.pid), static_cast<int>(hung_after / second)),
                       errdetail("A new incarnation replaces it.")));
-    if (seen.pid > 0) kill(seen.pid, SIGTERM);  // it leaves as soon as it moves again
-    start_worker(position, true, now);
+    // It leaves as soon as it moves again. No SIGTERM: that would end a wait for a standby, in which its successor
+    // would hang as well.
+    if (seen.latch != nullptr) SetLatch(seen.latch);
 }
 
 void watch_running(int position, const Glance& seen, std::int64_t now) {
@@ -208,7 +214,9 @@ void watch_running(int position, const Glance& seen, std::int64_t now) {
     if (!seen.pending || seen.heartbeat != own.heartbeat) {
         own.heartbeat = seen.heartbeat;
         own.heartbeat_seen_at = now;
-    } else if (now - own.heartbeat_seen_at >= hung_after && may_replace(own)) {
+    } else if (now - own.heartbeat_seen_at >= hung_after && !still_hangs(own)) {
+        // One hung process at a time: what keeps both from moving would keep a third as well, and each takes a process
+        // slot.
         replace_hung(position, seen, now);
     }
 }
@@ -225,7 +233,8 @@ void watch_stopped(int position, const Glance& seen, std::int64_t now) {
     if (now < own.retry_at) return;
     bool exists = false;
     if (may_start(seen.database, &exists)) {
-        start_worker(position, false, now);
+        // A worker that hangs keeps the lock of the only one from every successor, not just from the first.
+        start_worker(position, still_hangs(own), now);
     } else if (exists) {
         own.retry_at = now + look_again_after;
     } else {

@@ -56,6 +56,15 @@ ok(all_completed('atelier'), 'atelier: all its work is done meanwhile');
 ok($node->wait_until("select count(*) = 1 from atelier.generated_assets where status = 'completed'", 30, 'committing'),
     'committing: what the hung worker holds locked does not hold up the rest');
 
+# While the first one hangs and keeps the lock of the only worker, the second ends: a third goes on.
+my $second = $node->worker_pid(10, 'atelier');
+$node->ask("select pg_terminate_backend($second)");
+ok($node->wait_until("select worker_pid <> $second and state = 'running' and last_turn_at is not null from atelier.workers where database = 'atelier'", 20),
+    'atelier: the successor that ends has a successor');
+ask_for('atelier', 1);
+ok(all_completed('atelier'), 'atelier: which does the work');
+ok($node->alive($worker{atelier}), 'atelier: while the first one still hangs');
+
 # They move again.
 kill 'CONT', $worker{$_} for qw(atelier committing);
 ok($node->wait_for_condition(sub { !$node->alive($worker{atelier}) && !$node->alive($worker{committing}) }, 10), 'the old workers leave when they move again');
@@ -66,13 +75,14 @@ ok(all_completed($_), "$_: work goes on") for @databases;
 for my $database (@databases)
 {
     my $replaced = $database eq 'healthy' ? 0 : 1;
+    my $takeovers = $database eq 'atelier' ? 2 : $replaced;
     is($node->ask("select count(*) || ' ' || count(distinct job_id) from atelier.job_history where pipeline = 'generate_image' and state = 'completed'", $database),
         "$asked{$database} $asked{$database}", "$database: each job completed once");
     is($node->ask("select count(*) from atelier.attempts where pipeline = 'generate_image' and outcome = 'completed'", $database), $asked{$database},
         "$database: by one attempt");
     is($node->ask('select count(*) from atelier.attempts where outcome is null', $database), 0, "$database: no attempt is left open");
-    is($node->ask("select coalesce(sum(count), 0) from atelier.alerts where kind = 'worker_replaced'", $database), $replaced,
-        "$database: " . ($replaced ? 'an alert tells of it' : 'no alert'));
+    is($node->ask("select coalesce(sum(count), 0) from atelier.alerts where kind = 'worker_replaced'", $database), $takeovers,
+        "$database: " . ($replaced ? 'an alert tells of each takeover' : 'no alert'));
     is($node->worker_pid(0, $database) == $worker{$database} ? 0 : 1, $replaced, "$database: " . ($replaced ? 'a new worker' : 'the same worker'));
 }
 is($node->ask('select count(*) from pg_stat_activity where backend_type = \'pg_atelier worker\''), 3, 'one worker each');
