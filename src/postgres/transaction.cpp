@@ -6,6 +6,8 @@
 
 namespace atelier::postgres {
 
+volatile std::sig_atomic_t committing = 0;
+
 namespace {
 
 // Emptied at the end of each transaction; everything that survives one is not palloc'd.
@@ -20,15 +22,17 @@ struct Beginning {
     bool extension_gone;
 };
 
+void commit_locally() {
+    (void)set_config_option("synchronous_commit", "local", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_LOCAL, true, 0,
+                            false);
+}
+
 void begin(Beginning& beginning) {
     SetCurrentStatementStartTimestamp();
     pgstat_report_activity(STATE_RUNNING, beginning.activity);
     StartTransactionCommand();
     // A lease must not be forgotten by a crash after its call has left.
-    if (synchronous_commit == SYNCHRONOUS_COMMIT_OFF) {
-        (void)set_config_option("synchronous_commit", "local", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_LOCAL, true, 0,
-                                false);
-    }
+    if (synchronous_commit == SYNCHRONOUS_COMMIT_OFF) commit_locally();
     enable_timeout_after(STATEMENT_TIMEOUT, Transaction::time_limit_ms);
     // DROP EXTENSION locks the same object first: it waits for this transaction, or this one for it.
     LockDatabaseObject(ExtensionRelationId, own_extension, 0, AccessShareLock);
@@ -43,8 +47,14 @@ void end() {
     SPI_finish();
     PopActiveSnapshot();
     disable_timeout(STATEMENT_TIMEOUT, false);
+    committing = 1;
+    // From here on the handler of SIGTERM ends a wait for a standby; it does not come again for one that begins later.
+    if (ShutdownRequestPending && synchronous_commit > SYNCHRONOUS_COMMIT_LOCAL_FLUSH) commit_locally();
     // Still as atelier_owner: deferred triggers run in here.
     CommitTransactionCommand();
+    committing = 0;
+    // What the handler asked for and no wait took must not hit the next transaction.
+    if (ShutdownRequestPending) QueryCancelPending = false;
 }
 
 void report_commit() {
@@ -57,6 +67,7 @@ void report_commit() {
 
 void abort() {
     HOLD_INTERRUPTS();
+    committing = 0;
     disable_all_timeouts(false);
     QueryCancelPending = false;
     AbortCurrentTransaction();

@@ -2,6 +2,8 @@
 // One short transaction of the worker, as atelier_owner, with a time limit and the extension locked against DROP.
 // The only place where an error of PostgreSQL is dealt with: the destructor aborts what was not committed.
 
+#include <csignal>
+
 #include "postgres/prelude.hpp"
 #include "postgres/worker_slot.hpp"
 
@@ -34,6 +36,10 @@ class Transaction {
   private:
     bool open_ = true;
 };
+
+// Set while a transaction commits, for the handler of SIGTERM: the commit may wait for a standby that is gone, and only
+// a request to cancel ends that wait. The commit stands then.
+extern volatile std::sig_atomic_t committing;
 
 // Sets what every transaction of this process relies on, whatever configuration file, database or role say.
 // Once, after the connection.

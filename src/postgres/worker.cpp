@@ -165,6 +165,15 @@ bool serve_database(Start* start) {
     return true;
 }
 
+// A commit that waits for a standby looks at requests to cancel only.
+void on_sigterm(SIGNAL_ARGS) {
+    if (committing != 0) {
+        QueryCancelPending = true;
+        InterruptPending = true;
+    }
+    SignalHandlerForShutdownRequest(postgres_signal_arg);
+}
+
 }  // namespace
 
 void describe_worker(BackgroundWorker& worker, int position, Oid database, std::uint64_t ticket) {
@@ -198,7 +207,7 @@ void atelier_worker_main(Datum argument) {
     if (!attach(position, assignment, start)) proc_exit(0);
     on_shmem_exit(detach, argument);
 
-    pqsignal(SIGTERM, SignalHandlerForShutdownRequest);
+    pqsignal(SIGTERM, on_sigterm);
     pqsignal(SIGHUP, SignalHandlerForConfigReload);
     BackgroundWorkerUnblockSignals();
     BackgroundWorkerInitializeConnectionByOid(assignment.database, InvalidOid, 0);

@@ -5,7 +5,10 @@ use Atelier;
 use Test::More;
 use Time::HiRes qw(time);
 
-my $node = Atelier->start_cluster('stop', settings => { 'pg_atelier.poll_interval' => '1h', logging_collector => 'on' });
+my $node = Atelier->start_cluster('stop', settings => {
+    'pg_atelier.poll_interval' => '1h', logging_collector => 'on',
+    # For a commit that waits for a standby.
+    wal_level => 'replica', max_wal_senders => 2 });
 my $studio = $node->make_studio;
 ok($node->wait_until("select count(*) = 1 from atelier.images where status = 'ready'"), 'the photo is ready');
 my $wanted = 0;
@@ -28,6 +31,45 @@ for my $mode ('fast', 'immediate')
     ok($node->wait_until("select count(*) = $wanted from atelier.generated_assets where status = 'completed'", 90), 'after the start the work goes on to its end');
     is($node->ask("select count(*) from atelier.job_history where pipeline = 'generate_image'"), $wanted, 'each job once');
 }
+
+# A worker whose commit waits for a standby that is gone: the stop does not wait for it, and the commit stands.
+$ENV{PGOPTIONS} = '-c synchronous_commit=local';  # the test's own sessions do not wait
+$node->append_conf('postgresql.conf', "synchronous_standby_names = 'nobody'");
+$node->restart;
+my $worker = $node->worker_pid(10);
+ok($node->wait_until("select wait_event = 'SyncRep' from pg_stat_activity where pid = $worker", 10), 'the worker waits for a standby');
+$node->request($studio, style => 'bohemian');
+my $started = time;
+ok($node->stop('fast', fail_ok => 1), 'stop -m fast while the commit of the start waits');
+cmp_ok(time - $started, '<', 15, 'ends in time');
+
+$node->append_conf('postgresql.conf', "synchronous_standby_names = ''");
+$node->start;
+$wanted++;
+ok($node->wait_until("select count(*) = $wanted from atelier.generated_assets where status = 'completed'", 30), 'without the name the work goes on');
+
+# The same for the commit of a lease, and for those that the worker makes while it stops.
+my $others = $node->ask("select coalesce(max(attempt_id), 0) from atelier.attempts");
+$worker = $node->worker_pid(10);
+$node->append_conf('postgresql.conf', "synchronous_standby_names = 'nobody'");
+$node->reload;
+my $waits = 0;
+for my $style (qw(japandi modern industrial))
+{
+    $node->request($studio, style => $style);
+    $wanted++;
+    # A reload takes effect a little later.
+    last if $waits = $node->wait_until("select wait_event = 'SyncRep' from pg_stat_activity where pid = $worker", 5);
+}
+ok($waits, 'the worker waits for a standby with a job under way');
+$started = time;
+ok($node->stop('fast', fail_ok => 1), 'stop -m fast meanwhile');
+cmp_ok(time - $started, '<', 15, 'ends in time');
+$node->append_conf('postgresql.conf', "synchronous_standby_names = ''");
+$node->start;
+ok($node->wait_until("select count(*) = $wanted from atelier.generated_assets where status = 'completed'", 30), 'after the start the work goes on');
+is($node->ask("select count(*) from atelier.job_history where pipeline = 'generate_image'"), $wanted, 'each job once');
+is($node->ask("select count(*) from atelier.attempts where attempt_id > $others and error_class = 'worker_lost'"), 0, 'no attempt was lost');
 $node->stop;
 done_testing();
 
