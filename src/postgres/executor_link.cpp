@@ -101,7 +101,7 @@ void ExecutorLink::exchange(core::Instant now, bool busy, bool may_read, LinkEve
     } else {
         heard_at_ = now;
     }
-    flush(now);
+    flush();
 }
 
 void ExecutorLink::handle(wire::Frame& frame, core::Instant now, LinkEvents& events) {
@@ -206,7 +206,7 @@ void ExecutorLink::reap_old() noexcept {
 }
 
 // A failure is no reason to close the socket yet: there may be answers in it.
-void ExecutorLink::flush(core::Instant) {
+void ExecutorLink::flush() {
     if (channel_ && channel_->has_output()) (void)channel_->flush();
 }
 

@@ -57,7 +57,7 @@ class ExecutorLink {
     LinkEvents pump(core::Instant now, bool busy, bool may_read);
 
     // Writes what was queued since. A connection that is gone is the next pump()'s to find.
-    void flush(core::Instant now);
+    void flush();
 
     // An executor that takes orders now.
     bool ready() const noexcept { return state_ == State::ready; }

@@ -69,7 +69,7 @@ void Worker::round() {
     pump_.expire(now);
     pump_.turn(now);
     now = core::now();
-    link_.flush(now);
+    link_.flush();
     wait(std::min(pump_.next_action(now), link_.next_timer(pump_.busy())));
 }
 

@@ -39,7 +39,7 @@ void Worker::await_answers() {
         pump_.take_events(link_.pump(now, pump_.busy(), pump_.may_read()), now);
         pump_.expire(now);
         pump_.turn(now);
-        link_.flush(now);
+        link_.flush();
         if (!pump_.unsettled()) return;
         now = core::now();
         const core::Instant next = std::min(pump_.next_action(now), link_.next_timer(pump_.busy()));

@@ -76,7 +76,7 @@ TEST_F(ExecutorLinkTest, AnswersOfADeadExecutorAreReadAfterAFailedWrite) {
         ASSERT_TRUE(hung_up(link));
         // As in a round of the worker: orders are queued and written before the next read, or with reading held back.
         ASSERT_TRUE(link.send(FrameType::order, 8, "{}"));
-        if (flushed) link.flush(core::now());
+        if (flushed) link.flush();
         pump(link, core::now(), true, flushed);
         ASSERT_TRUE(pump_until(
             link, [&] { return death_.has_value(); }, true));
