@@ -60,10 +60,12 @@ void limit(int resource, rlim_t value) {
     limit(RLIMIT_FSIZE, 64 << 20);
     limit(RLIMIT_NOFILE, 64);
     limit(RLIMIT_CORE, 0);
+    // Opened by root, because nobody else may look into root's directories.
+    const int program = open(ATELIER_MEDIA_PROGRAM, O_RDONLY | O_CLOEXEC);
     if (geteuid() == 0 && setresuid(65534, 65534, 65534) != 0) _exit(126);
     const char* arguments[] = {"pg_atelier_media", mode, nullptr};
     char* environment[] = {nullptr};
-    execve(ATELIER_MEDIA_PROGRAM, const_cast<char**>(arguments), environment);
+    fexecve(program, const_cast<char**>(arguments), environment);
     _exit(127);
 }
 
