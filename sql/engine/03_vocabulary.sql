@@ -62,15 +62,15 @@ insert into atelier_internal.error_classes (name, disposition, counts, cools_lan
 create table atelier_internal.pipelines (
     name text primary key,
     description text not null,
-    lock_subjects text,
+    subject_table text,
     on_failure text,
     built_in boolean not null default false
 );
 comment on table atelier_internal.pipelines is 'A kind of work: a named list of durable steps.';
 comment on column atelier_internal.pipelines.name is 'Name of the pipeline, as jobs carry it.';
 comment on column atelier_internal.pipelines.description is 'What the pipeline makes.';
-comment on column atelier_internal.pipelines.lock_subjects is
-    'Function (uuid[]) returning uuid[] that locks the rows its jobs work for, without waiting, and returns those that somebody else holds; null: none to lock.';
+comment on column atelier_internal.pipelines.subject_table is
+    'Table with the rows (by id) that its jobs work for; they are locked together with the jobs. Null: none.';
 comment on column atelier_internal.pipelines.on_failure is
     'Function (atelier_internal.failure[]) returning void that is told, in the same transaction, of jobs that ended without success.';
 comment on column atelier_internal.pipelines.built_in is 'Written by the extension script; excluded from dumps.';

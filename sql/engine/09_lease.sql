@@ -102,7 +102,8 @@ comment on function atelier_internal.check_epoch(bigint) is 'Refuses, with 57P01
 -- An application may hold a job's row, or the row that the job works for, locked for as long as it likes. The worker serves
 -- everybody, so it takes what it gets at once and comes again for the rest.
 create function atelier_internal.jobs_with_locked_subjects(p_jobs uuid[]) returns uuid[]
-    language plpgsql volatile set search_path = pg_catalog, pg_temp
+    language plpgsql volatile
+    set search_path = pg_catalog, pg_temp set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
 as $$
 declare
     v_group record;
@@ -110,14 +111,17 @@ declare
     v_locked uuid[] := '{}';
 begin
     for v_group in
-        select p.lock_subjects, array_agg(j.id) as jobs, array_agg(j.subject_id order by j.subject_id) as subjects
+        select p.subject_table, array_agg(j.id) as jobs, array_agg(j.subject_id) as subjects
           from atelier_internal.jobs j
-          join atelier_internal.pipelines p on p.name = j.pipeline and p.lock_subjects is not null
+          join atelier_internal.pipelines p on p.name = j.pipeline and p.subject_table is not null
          where j.id = any (p_jobs) and j.subject_id is not null
-         group by p.lock_subjects
+         group by p.subject_table
     loop
-        execute format('select %s($1)', v_group.lock_subjects) into v_subjects using v_group.subjects;
-        if cardinality(v_subjects) > 0 then
+        execute format('with mine as (select t.id from %1$s t where t.id = any ($1) for no key update skip locked)
+                        select array(select t.id from %1$s t where t.id = any ($1) and t.id not in (select m.id from mine m))',
+                       v_group.subject_table)
+           into v_subjects using v_group.subjects;
+        if v_subjects <> '{}' then
             v_locked := v_locked || array(
                 select j.id from atelier_internal.jobs j where j.id = any (v_group.jobs) and j.subject_id = any (v_subjects));
         end if;

@@ -1,11 +1,11 @@
 -- Pipeline generate_image: one picture of a product, made by a provider.
 
-insert into atelier_internal.pipelines (name, description, lock_subjects, on_failure, built_in) values
-    ('generate_image', 'Makes the picture of a generated asset.', 'atelier_internal.lock_assets', 'atelier_internal.fail_generate_image', true),
-    ('inspect_image', 'Measures and hashes an object that was registered as an image.', 'atelier_internal.lock_images', 'atelier_internal.fail_inspect_image', true),
+insert into atelier_internal.pipelines (name, description, subject_table, on_failure, built_in) values
+    ('generate_image', 'Makes the picture of a generated asset.', 'atelier.generated_assets', 'atelier_internal.fail_generate_image', true),
+    ('inspect_image', 'Measures and hashes an object that was registered as an image.', 'atelier.images', 'atelier_internal.fail_inspect_image', true),
     ('delete_object', 'Removes a stored object that no image refers to.', null, null, true)
 on conflict (name) do update
-    set description = excluded.description, lock_subjects = excluded.lock_subjects, on_failure = excluded.on_failure, built_in = true;
+    set description = excluded.description, subject_table = excluded.subject_table, on_failure = excluded.on_failure, built_in = true;
 
 insert into atelier_internal.steps (pipeline, position, name, action, prepare, settle, built_in) values
     ('generate_image', 1, 'generate', 'ai.image', 'atelier_internal.prepare_generate_image', 'atelier_internal.settle_generate_image', true),
@@ -23,22 +23,6 @@ on conflict on constraint pipeline_models_pkey do update set model = excluded.mo
 -- The worker calls the functions of a pipeline with any number of rows, when the tables may have grown a thousandfold since they
 -- were last analyzed. So rows are looked up one by one, by id alone: a condition on the status would invite the planner to read
 -- all assets of that status instead.
-
-create function atelier_internal.lock_assets(p_assets uuid[]) returns uuid[]
-language plpgsql
-set search_path = pg_catalog, pg_temp
-set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off
-as $$
-declare
-    v_mine uuid[] := array(select a.id from atelier.generated_assets a where a.id = any (p_assets) for no key update skip locked);
-begin
-    if cardinality(v_mine) = cardinality(p_assets) then
-        return '{}';
-    end if;
-    return array(select a.id from atelier.generated_assets a where a.id = any (p_assets) and a.id <> all (v_mine));
-end
-$$;
-comment on function atelier_internal.lock_assets(uuid[]) is 'Locks assets without waiting; returns those that somebody else holds locked.';
 
 create function atelier_internal.prepare_generate_image(p_leases atelier_internal.lease[])
 returns table (job_id uuid, request jsonb, error_class text, error_message text)

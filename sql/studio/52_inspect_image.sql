@@ -1,21 +1,5 @@
 -- Pipeline inspect_image: what a registered object really is.
 
-create function atelier_internal.lock_images(p_images uuid[]) returns uuid[]
-language plpgsql
-set search_path = pg_catalog, pg_temp
-set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off
-as $$
-declare
-    v_mine uuid[] := array(select i.id from atelier.images i where i.id = any (p_images) for no key update skip locked);
-begin
-    if cardinality(v_mine) = cardinality(p_images) then
-        return '{}';
-    end if;
-    return array(select i.id from atelier.images i where i.id = any (p_images) and i.id <> all (v_mine));
-end
-$$;
-comment on function atelier_internal.lock_images(uuid[]) is 'Locks images without waiting; returns those that somebody else holds locked.';
-
 create function atelier_internal.prepare_inspect_image(p_leases atelier_internal.lease[])
 returns table (job_id uuid, request jsonb, error_class text, error_message text)
 language plpgsql
