@@ -46,6 +46,7 @@ if ! tally build make -s -j 2 CMAKE_FLAGS=-DATELIER_TESTS=ON; then
   closing
   exit 1
 fi
+tally 'clang (compiles with it too)' scripts/check_clang.sh || true
 tally exports scripts/check_exports.sh || true
 tally unit scripts/run_unit.sh || true
 

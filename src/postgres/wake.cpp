@@ -182,6 +182,7 @@ PGDLLEXPORT Datum atelier_note_dependency(PG_FUNCTION_ARGS) {
 }
 
 PGDLLEXPORT Datum atelier_note_unresolved(PG_FUNCTION_ARGS) {
+    (void)fcinfo;
     using namespace atelier::postgres;
     if (may_note()) pending.notes.dependency = true;
     PG_RETURN_VOID();
