@@ -4,6 +4,7 @@ create function atelier_internal.claim(p_capacity integer, p_lanes integer[], p_
     returns table (tid tid, lane_id integer, priority smallint, sequence bigint, job_id uuid)
     language plpgsql volatile rows 100
     set search_path = pg_catalog, pg_temp set enable_seqscan = off set enable_bitmapscan = off
+    set plan_cache_mode = force_generic_plan
 as $$
 begin
     return query
@@ -104,6 +105,7 @@ comment on function atelier_internal.check_epoch(bigint) is 'Refuses, with 57P01
 create function atelier_internal.jobs_with_locked_subjects(p_jobs uuid[]) returns uuid[]
     language plpgsql volatile
     set search_path = pg_catalog, pg_temp set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
+    set plan_cache_mode = force_generic_plan
 as $$
 declare
     v_group record;
@@ -147,7 +149,8 @@ comment on function atelier_internal.lock_jobs(uuid[]) is
 
 create function atelier_internal.take_leases(p_epoch bigint, p_claimed atelier_internal.claimed[])
     returns atelier_internal.leased[]
-    language plpgsql volatile set search_path = pg_catalog, pg_temp
+    language plpgsql volatile
+    set search_path = pg_catalog, pg_temp set enable_seqscan = off set plan_cache_mode = force_generic_plan
 as $$
 declare
     v_ring smallint := atelier_internal.ring_slot(now());
@@ -195,7 +198,8 @@ comment on function atelier_internal.take_leases(bigint, atelier_internal.claime
 create function atelier_internal.lease(p_epoch bigint, p_capacity integer, p_lanes integer[], p_priorities smallint[],
                                        p_watermarks bigint[], p_busy_lanes integer[], p_in_flight integer[])
     returns table (attempt_id bigint, lane_id integer, priority smallint, sequence bigint, timeout_ms integer, order_text text)
-    language plpgsql volatile set search_path = pg_catalog, pg_temp
+    language plpgsql volatile
+    set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan
 as $$
 declare
     v_claimed atelier_internal.claimed[];

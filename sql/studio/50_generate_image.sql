@@ -28,7 +28,7 @@ create function atelier_internal.prepare_generate_image(p_leases atelier_interna
 returns table (job_id uuid, request jsonb, error_class text, error_message text)
 language plpgsql
 set search_path = pg_catalog, pg_temp
-set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off
+set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off set plan_cache_mode = force_generic_plan
 as $$
 begin
     return query
@@ -76,7 +76,7 @@ comment on function atelier_internal.prepare_generate_image(atelier_internal.lea
 create function atelier_internal.settle_generate_image(p_settlements atelier_internal.settlement[]) returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
-set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off
+set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off set plan_cache_mode = force_generic_plan
 as $$
 declare
     v_completed uuid[];
@@ -130,7 +130,7 @@ comment on function atelier_internal.settle_generate_image(atelier_internal.sett
 create function atelier_internal.fail_generate_image(p_failures atelier_internal.failure[]) returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
-set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off
+set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off set plan_cache_mode = force_generic_plan
 as $$
 begin
     with found as materialized (

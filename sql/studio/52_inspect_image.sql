@@ -4,7 +4,7 @@ create function atelier_internal.prepare_inspect_image(p_leases atelier_internal
 returns table (job_id uuid, request jsonb, error_class text, error_message text)
 language plpgsql
 set search_path = pg_catalog, pg_temp
-set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off
+set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off set plan_cache_mode = force_generic_plan
 as $$
 begin
     -- Bytes and pixels are bounded, so that one photo cannot fill memory or time of the child that decodes it.
@@ -24,7 +24,7 @@ comment on function atelier_internal.prepare_inspect_image(atelier_internal.leas
 create function atelier_internal.settle_inspect_image(p_settlements atelier_internal.settlement[]) returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
-set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off
+set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off set plan_cache_mode = force_generic_plan
 as $$
 begin
     update atelier.images i
@@ -39,7 +39,7 @@ comment on function atelier_internal.settle_inspect_image(atelier_internal.settl
 create function atelier_internal.fail_inspect_image(p_failures atelier_internal.failure[]) returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
-set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off
+set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off set plan_cache_mode = force_generic_plan
 as $$
 begin
     update atelier.images i

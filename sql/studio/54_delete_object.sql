@@ -4,7 +4,7 @@ create function atelier_internal.prepare_delete_object(p_leases atelier_internal
 returns table (job_id uuid, request jsonb, error_class text, error_message text)
 language plpgsql
 set search_path = pg_catalog, pg_temp
-set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off
+set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off set plan_cache_mode = force_generic_plan
 as $$
 begin
     -- The engine alone writes below clients/<id>/generated/, and register_image refuses keys there: between this look and the
