@@ -56,11 +56,13 @@ begin
     if v_due = '{}' then
         return 0;
     end if;
-    -- A job that somebody holds locked is left for a later turn.
-    v_mine := array(select j.id from atelier_internal.jobs j where j.id = any (v_due) for update skip locked);
+    -- A job that somebody holds locked is left for a later turn; one that a successor promoted meanwhile waits no more.
+    v_mine := array(
+        select j.id from atelier_internal.jobs j where j.id = any (v_due) and j.run_after is not null for update skip locked);
     delete from atelier_internal.deferrals d
      where d.instance = atelier_internal.instance_id() and d.run_after <= now() and d.job_id = any (v_due)
-       and (d.job_id = any (v_mine) or not exists (select from atelier_internal.jobs j where j.id = d.job_id));
+       and (d.job_id = any (v_mine)
+            or not exists (select from atelier_internal.jobs j where j.id = d.job_id and j.run_after is not null));
     perform atelier_internal.make_runnable(v_mine);
     return cardinality(v_mine);
 end
