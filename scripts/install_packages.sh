@@ -24,12 +24,12 @@ packages_of() {
   major=$(postgres_major)
   case $1 in
     build)
-      echo g++ make cmake pkg-config nlohmann-json3-dev libssl-dev libseccomp-dev libvips-dev
+      echo g++ make cmake pkg-config nlohmann-json3-dev libcurl4-openssl-dev libssl-dev libseccomp-dev libvips-dev zlib1g-dev
       echo "postgresql-$major" "postgresql-client-$major" "postgresql-server-dev-$major"
       ;;
     test)
       echo libgtest-dev perl libipc-run-perl libtap-parser-sourcehandler-pgtap-perl "postgresql-$major-pgtap"
-      echo shellcheck clang-format-14 patch procps
+      echo shellcheck clang-format-14 curl patch procps python3
       ;;
     demo)
       echo ca-certificates jq libvips-tools fonts-dejavu-core

@@ -1,5 +1,7 @@
 #include "core/text.hpp"
 
+#include <cstring>
+
 namespace atelier::core {
 namespace {
 
@@ -67,6 +69,11 @@ std::string to_storable_text(std::string_view text, std::size_t max_bytes) {
         at += length == 0 ? 1 : length;
     }
     return clean;
+}
+
+void wipe(std::string& text) noexcept {
+    explicit_bzero(text.data(), text.size());
+    text.clear();
 }
 
 }  // namespace atelier::core

@@ -17,4 +17,7 @@ bool is_storable_text(std::string_view text) noexcept;
 // spaces, the end is cut between characters. For messages that quote foreign bytes.
 std::string to_storable_text(std::string_view text, std::size_t max_bytes);
 
+// Overwrites a secret before its memory is given back; `text` is empty then.
+void wipe(std::string& text) noexcept;
+
 }  // namespace atelier::core
