@@ -88,7 +88,7 @@ create table atelier_internal.steps (
     primary key (pipeline, position),
     unique (pipeline, name),
     constraint valid_position check (position >= 1),
-    constraint valid_timeout check (timeout > interval '0' and timeout <= interval '7 days'),
+    constraint valid_timeout check (timeout > interval '0' and timeout <= interval '1 day'),
     constraint valid_max_attempts check (max_attempts between 1 and 100),
     constraint valid_action check (action in ('ai.image', 'ai.json', 'ai.text', 'storage.put', 'storage.head', 'storage.delete',
                                               'media.compose', 'media.variants', 'media.document', 'http.request', 'sql'))
@@ -101,7 +101,7 @@ comment on column atelier_internal.steps.action is 'What the executor does.';
 comment on column atelier_internal.steps.prepare is
     'Function (atelier_internal.lease[]) returning (job_id, request, error_class, error_message); null: the request is the job''s input.';
 comment on column atelier_internal.steps.settle is 'Function (atelier_internal.settlement[]) returning void that writes the results; null: nothing to write.';
-comment on column atelier_internal.steps.timeout is 'Longest time for one attempt, at most 7 days; null: pg_atelier.job_timeout.';
+comment on column atelier_internal.steps.timeout is 'Longest time for one attempt, at most 1 day; null: that of the provider, for embedded ones pg_atelier.job_timeout.';
 comment on column atelier_internal.steps.max_attempts is 'Attempts that count before the job fails; null: pg_atelier.max_attempts.';
 comment on column atelier_internal.steps.built_in is 'Written by the extension script; excluded from dumps.';
 

@@ -96,10 +96,17 @@ begin
         raise exception 'max_in_flight must be between 1 and 100000, not %', coalesce(set_lane_limit.max_in_flight::text, 'null')
             using errcode = 'invalid_parameter_value', hint = 'To stop a lane, use atelier.pause_lane().';
     end if;
-    perform atelier_internal.lane_for(set_lane_limit.provider, set_lane_limit.model);
+    if atelier_internal.is_embedded(set_lane_limit.provider)
+       or exists (select from atelier_internal.provider_servers s where s.name = set_lane_limit.provider) then
+        perform atelier_internal.lane_for(set_lane_limit.provider, set_lane_limit.model);
+    end if;
     update atelier_internal.lanes l set max_in_flight = set_lane_limit.max_in_flight
      where l.provider = set_lane_limit.provider and l.model = coalesce(set_lane_limit.model, '');
+    if not found then
+        raise exception 'provider "%" does not exist', set_lane_limit.provider
+            using errcode = 'undefined_object', hint = 'SELECT provider FROM atelier.providers lists them.';
+    end if;
 end
 $$;
 comment on function atelier.set_lane_limit(text, text, integer) is
-    'Sets how many orders of a provider and model may be under way at once (1 to 100000); takes effect at the next lease.';
+    'Sets how many orders of a provider and model may be under way at once (1 to 100000), also before the first job; takes effect at the next lease. 42704 for an unknown provider.';

@@ -25,7 +25,7 @@ create table atelier_internal.jobs (
     provider text not null,
     model text not null default '',
     input jsonb not null default '{}',
-    created_by text not null default session_user,
+    created_by text not null default atelier_internal.caller(),
     created_at timestamptz not null default now(),
     constraint valid_state check (state in ('waiting', 'leased', 'draining', 'held')),
     constraint leased_has_lease check (
@@ -61,7 +61,7 @@ comment on column atelier_internal.jobs.client_id is 'Tenant.';
 comment on column atelier_internal.jobs.provider is 'Provider or store of the current step.';
 comment on column atelier_internal.jobs.model is 'Model; empty where there is none.';
 comment on column atelier_internal.jobs.input is 'What the prepare function needs beside the subject. Names objects, holds no bytes and no secrets.';
-comment on column atelier_internal.jobs.created_by is 'Role that created it.';
+comment on column atelier_internal.jobs.created_by is 'Role that created it: session user or SET ROLE. Its USAGE on the provider is looked at again at each lease.';
 comment on column atelier_internal.jobs.created_at is 'When it was created.';
 
 create table atelier_internal.queue_entries (

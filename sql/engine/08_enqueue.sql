@@ -54,6 +54,7 @@ begin
         raise exception 'pipeline "%" does not exist or has no steps', p_pipeline
             using errcode = 'undefined_object', hint = 'SELECT name FROM atelier_internal.pipelines lists them.';
     end if;
+    perform atelier_internal.require_provider(d.provider) from (select distinct r.provider from unnest(p_requests) r) d;
     select array_agg(atelier_internal.uuid_v7() order by g) into v_ids
       from generate_series(1, cardinality(p_requests)) g;
 
@@ -90,4 +91,4 @@ begin
 end
 $$;
 comment on function atelier_internal.enqueue_jobs(text, atelier_internal.job_request[], smallint, timestamptz) is
-    'Enqueues jobs in the caller''s transaction; returns their ids in the order of the requests. A job with waits_for runs when all of those completed. 42704 for an unknown pipeline.';
+    'Enqueues jobs in the caller''s transaction; returns their ids in the order of the requests. A job with waits_for runs when all of those completed. 42704 for an unknown pipeline or provider, 42501 when the caller has no USAGE on the provider.';

@@ -82,7 +82,7 @@ comment on type atelier_internal.claimed is 'A locked queue entry.';
 
 create type atelier_internal.leased as (
     tid tid, job_id uuid, pipeline text, step smallint, token bigint, attempt_id bigint, image_id uuid, lane_id integer,
-    subject_id uuid, client_id uuid, provider text, model text, input jsonb);
+    subject_id uuid, client_id uuid, provider text, model text, input jsonb, created_by text);
 comment on type atelier_internal.leased is 'A job just leased, with what its order needs.';
 
 create type atelier_internal.prepared as (job_id uuid, request text, error_class text, error_message text);
@@ -177,7 +177,7 @@ begin
           from changed c
     )
     select array_agg(row(c.tid, c.id, c.pipeline, c.step, c.token, c.attempt_id, c.image_id, c.lane_id, c.subject_id,
-                         c.client_id, c.provider, c.model, c.input)::atelier_internal.leased)
+                         c.client_id, c.provider, c.model, c.input, c.created_by)::atelier_internal.leased)
       into v_leased
       from changed c;
 
@@ -195,9 +195,26 @@ $$;
 comment on function atelier_internal.take_leases(bigint, atelier_internal.claimed[]) is
     'Turns claimed entries into leases, each with its attempt row; entries of jobs that are gone are removed, jobs whose subject is locked wait a second.';
 
+create function atelier_internal.refuse_providers(p_leased atelier_internal.leased[]) returns atelier_internal.prepared[]
+    language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+begin
+    -- Leases share a few pairs of provider and role, so each pair is looked at once.
+    return array(
+        select row(l.job_id, null, 'invalid_request', r.refusal)::atelier_internal.prepared
+          from (select d.provider, d.created_by, atelier_internal.provider_refusal(d.provider, d.created_by) as refusal
+                  from (select distinct l.provider, l.created_by from unnest(p_leased) l) d
+                 where not atelier_internal.is_embedded(d.provider)) r
+          join unnest(p_leased) l on l.provider = r.provider and l.created_by = r.created_by
+         where r.refusal is not null);
+end
+$$;
+comment on function atelier_internal.refuse_providers(atelier_internal.leased[]) is
+    'The leases that may not be sent: their provider is gone, or the role that created the job may not use it any more.';
+
 create function atelier_internal.lease(p_epoch bigint, p_capacity integer, p_lanes integer[], p_priorities smallint[],
                                        p_watermarks bigint[], p_busy_lanes integer[], p_in_flight integer[])
-    returns table (attempt_id bigint, lane_id integer, priority smallint, sequence bigint, timeout_ms integer, order_text text)
+    returns table (attempt_id bigint, lane_id integer, priority smallint, sequence bigint, timeout_ms integer, order_text text, paid boolean)
     language plpgsql volatile
     set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan
 as $$
@@ -206,6 +223,7 @@ declare
     v_leased atelier_internal.leased[];
     v_prepared atelier_internal.prepared[];
     v_refused atelier_internal.outcome[];
+    v_paid text[];
 begin
     perform atelier_internal.check_epoch(p_epoch);
     select array_agg(row(c.tid, c.lane_id, c.priority, c.sequence, c.job_id)::atelier_internal.claimed)
@@ -215,13 +233,18 @@ begin
         return;
     end if;
     v_leased := atelier_internal.take_leases(p_epoch, v_claimed);
+    v_paid := array(select d.provider from (select distinct l.provider from unnest(v_leased) l) d
+                     where not atelier_internal.is_embedded(d.provider));
 
-    select array_agg(row(p.job_id, p.request, p.error_class, p.error_message)::atelier_internal.prepared)
+    v_prepared := atelier_internal.refuse_providers(v_leased);
+    select v_prepared || array_agg(row(p.job_id, p.request, p.error_class, p.error_message)::atelier_internal.prepared)
       into v_prepared
       from (select l.pipeline, l.step,
                    array_agg(row(l.job_id, l.subject_id, l.client_id, l.input, l.attempt_id, l.image_id, l.provider,
                                  l.model)::atelier_internal.lease) as leases
-              from unnest(v_leased) l group by l.pipeline, l.step) g
+              from unnest(v_leased) l
+             where l.job_id <> all (array(select r.job_id from unnest(v_prepared) r))
+             group by l.pipeline, l.step) g
       left join atelier_internal.steps s on s.pipeline = g.pipeline and s.position = g.step
      cross join lateral atelier_internal.prepare_group(s.prepare, g.leases) p;
 
@@ -233,13 +256,15 @@ begin
                                                 'ring', atelier_internal.ring_slot(now()), 'token', l.token, 'lane', l.lane_id),
                     'action', s.action, 'provider', l.provider, 'model', l.model, 'timeout_ms', t.timeout_ms)::text, -1)
                 || ', "request": ' || p.request || '}'
-           end
+           end,
+           l.provider = any (v_paid)
       from unnest(v_claimed) c
       left join unnest(v_leased) l on l.job_id = c.job_id
       left join unnest(v_prepared) p on p.job_id = c.job_id and p.request is not null and p.error_class is null
       left join atelier_internal.steps s on s.pipeline = l.pipeline and s.position = l.step
      cross join lateral (
-           select (extract(epoch from coalesce(s.timeout, atelier_internal.setting('job_timeout')::interval)) * 1000)::integer) t (timeout_ms);
+           select (extract(epoch from coalesce(s.timeout, atelier_internal.provider_option(l.provider, 'timeout')::interval,
+                                                atelier_internal.setting('job_timeout')::interval)) * 1000)::integer) t (timeout_ms);
 
     select array_agg(row(l.job_id, l.attempt_id, atelier_internal.ring_slot(now()), l.token, 'failed', false, 0, null, null,
                          coalesce(p.error_class, 'invalid_request'),
@@ -254,4 +279,4 @@ begin
 end
 $$;
 comment on function atelier_internal.lease(bigint, integer, integer[], smallint[], bigint[], integer[], integer[]) is
-    'Leases up to p_capacity jobs beyond the watermarks from lanes with room, writes their attempts, and returns their orders. A row without order text consumed its queue entry only.';
+    'Leases up to p_capacity jobs beyond the watermarks from lanes with room, writes their attempts, and returns their orders. A row without order text consumed its queue entry only; paid: a provider bills it.';

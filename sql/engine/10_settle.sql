@@ -6,6 +6,12 @@ create function atelier_internal.backoff(p_attempt integer) returns interval
 comment on function atelier_internal.backoff(integer) is
     'Wait before the next try after p_attempt failures: pg_atelier.backoff_base doubled each time, at most 5 minutes, of which a random half is taken off so that what failed together does not return together.';
 
+create function atelier_internal.retry_after(p_milliseconds bigint) returns interval
+    language sql immutable parallel safe set search_path = pg_catalog, pg_temp
+    return interval '1 millisecond' * least(greatest(coalesce(p_milliseconds, 0), 0), 86400000);
+comment on function atelier_internal.retry_after(bigint) is
+    'The rest that a service or the executor asked for, in milliseconds: at least none, at most 24 hours. Null: none.';
+
 create type atelier_internal.finished as (job_id uuid, state text, error_class text, error_message text);
 comment on type atelier_internal.finished is 'How a job ended.';
 
@@ -235,7 +241,9 @@ begin
                    case when o.outcome = 'not_sent' then 'nothing' else coalesce(c.counts, 'attempt') end as counts,
                    exists (select from atelier_internal.attempts a
                             where a.job_id = j.id and a.step = j.step and a.id <> o.attempt_id
-                              and a.error_class = c.name and c.disposition = 'once_more') as seen_before
+                              and a.error_class = c.name and c.disposition = 'once_more') as seen_before,
+                   case when c.name = 'outcome_unknown'
+                        then atelier_internal.provider_option(j.provider, 'outcome_unknown') end as policy
               from unnest(p_failed) o
               join atelier_internal.jobs j on j.id = o.job_id
               left join atelier_internal.error_classes c on c.name = o.error_class
@@ -244,6 +252,7 @@ begin
         select row(d.id,
                    case when d.disposition = 'cancel' then 'cancelled'
                         when d.counts = 'crash' and d.crashes >= 2 then 'quarantined'
+                        when d.disposition = 'hold' and d.policy = 'retry' then 'retry'
                         when d.disposition = 'hold' then 'held'
                         when d.disposition = 'give_back' and d.counts = 'crash' and d.crashes >= 1 then 'retry'
                         when d.disposition = 'give_back' then 'give_back'
@@ -251,7 +260,7 @@ begin
                         when d.disposition = 'once_more' and not d.seen_before and d.attempts < d.max_attempts then 'retry'
                         else 'failed' end,
                    now() + greatest(atelier_internal.backoff(d.attempts + d.crashes),
-                                    interval '1 millisecond' * least(greatest(coalesce(d.retry_after_ms, 0), 0), 3600000)),
+                                    atelier_internal.retry_after(d.retry_after_ms)),
                    (d.attempts - case when d.counts = 'attempt' then 0 else 1 end)::smallint,
                    (d.crashes + case when d.counts = 'crash' then 1 else 0 end)::smallint,
                    d.class, coalesce(d.error_message, 'no message'))::atelier_internal.decided
@@ -259,7 +268,7 @@ begin
 end
 $$;
 comment on function atelier_internal.decide(atelier_internal.outcome[]) is
-    'What is to become of failed attempts, by their error classes: give_back, retry, held, failed, cancelled or quarantined.';
+    'What is to become of failed attempts, by their error classes and, for an unknown outcome, by the provider''s policy: give_back, retry, held, failed, cancelled or quarantined.';
 
 create function atelier_internal.touch_lanes(p_failed atelier_internal.outcome[]) returns void
     language plpgsql volatile set search_path = pg_catalog, pg_temp
@@ -267,13 +276,18 @@ as $$
 begin
     update atelier_internal.lanes l
        set cooldown_until = greatest(l.cooldown_until, f.until), cooldown_reason = f.message
-      from (select j.lane_id, max(o.error_message) as message,
-                   max(now() + case when o.retry_after_ms > 0 then interval '1 millisecond' * least(o.retry_after_ms, 3600000)
-                                else atelier_internal.backoff(j.attempts) end) as until
+      from (select j.lane_id, coalesce(max(o.error_message), 'the executor takes nothing more at present') as message,
+                   max(now() + case when o.retry_after_ms > 0 then atelier_internal.retry_after(o.retry_after_ms)
+                                -- A refusal counts no attempt: how often the job was refused is told by its attempts.
+                                else atelier_internal.backoff((
+                                       select count(*) from (select from atelier_internal.attempts a
+                                                              where a.job_id = j.id and a.step = j.step and a.error_class = c.name
+                                                              limit 20) r)::integer) end) as until
               from unnest(p_failed) o
               join atelier_internal.jobs j on j.id = o.job_id
-              join atelier_internal.error_classes c on c.name = o.error_class and c.cools_lane
-             where o.outcome = 'failed' and j.id = any (array(select x.job_id from unnest(p_failed) x))
+              left join atelier_internal.error_classes c on c.name = o.error_class
+             where (o.outcome = 'failed' and c.cools_lane or o.outcome = 'not_sent' and o.retry_after_ms > 0)
+               and j.id = any (array(select x.job_id from unnest(p_failed) x))
              group by j.lane_id) f
      where l.id = f.lane_id;
 
@@ -289,7 +303,7 @@ begin
 end
 $$;
 comment on function atelier_internal.touch_lanes(atelier_internal.outcome[]) is
-    'Cools down or pauses the lanes whose services asked for it or refused everybody.';
+    'Cools down the lanes whose services, or the executor before it sent anything, asked for a rest; pauses those whose services refused everybody.';
 
 create function atelier_internal.settle_failures(p_failed atelier_internal.outcome[]) returns void
     language plpgsql volatile set search_path = pg_catalog, pg_temp

@@ -1,31 +1,35 @@
+create function atelier_internal.closed_as(p_outcome text, p_class text) returns text
+    language sql immutable parallel safe set search_path = pg_catalog, pg_temp
+    return case when p_outcome = 'not_sent' then 'given_back' when p_class = 'cancelled' then 'cancelled' else p_outcome end;
+comment on function atelier_internal.closed_as(text, text) is 'How an outcome stands in the row of its attempt.';
+
 create function atelier_internal.close_attempts(p_outcomes atelier_internal.outcome[], p_stale boolean) returns void
     language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_ring smallint;
 begin
+    -- What an attempt used is entered once, also when two answers tell of it.
+    insert into atelier_internal.ledger (client_id, job_id, attempt_id, provider, model, unit, quantity, cost, currency)
+    select a.client_id, o.job_id, o.attempt_id, l.provider, l.model, u.unit, u.quantity, u.cost, u.currency
+      from unnest(p_outcomes) o
+      join atelier_internal.attempts a on a.id = o.attempt_id and a.ring = o.ring and a.token = o.token and a.usage is null
+      join atelier_internal.lanes l on l.id = a.lane_id
+     cross join lateral atelier_internal.price_usage(l.provider, l.model, o.usage, a.leased_at) u
+     where jsonb_typeof(o.usage) = 'array';
+
     for v_ring in select distinct o.ring from unnest(p_outcomes) o loop
         update atelier_internal.attempts a
            set sent = o.sent,
-               outcome = case when p_stale then 'stale'
-                              when o.outcome = 'not_sent' then 'given_back'
-                              when o.error_class = 'cancelled' then 'cancelled'
-                              else o.outcome end,
-               error_class = o.error_class, error_message = o.error_message, usage = o.usage,
+               outcome = case when p_stale and o.error_class is distinct from 'cancelled' then 'stale'
+                              else atelier_internal.closed_as(o.outcome, o.error_class) end,
+               error_class = o.error_class, error_message = o.error_message, usage = coalesce(o.usage, a.usage),
                duration_ms = o.duration_ms, finished_at = now()
           from unnest(p_outcomes) o
          where a.ring = v_ring and a.id = any (array(select x.attempt_id from unnest(p_outcomes) x))
            and a.id = o.attempt_id and a.token = o.token
            and (a.outcome is null or p_stale);
     end loop;
-
-    insert into atelier_internal.ledger (client_id, job_id, attempt_id, provider, model, unit, quantity, cost, currency)
-    select a.client_id, o.job_id, o.attempt_id, l.provider, l.model, u.unit, u.quantity, u.cost, u.currency
-      from unnest(p_outcomes) o
-      join atelier_internal.attempts a on a.id = o.attempt_id and a.ring = o.ring and a.token = o.token
-      join atelier_internal.lanes l on l.id = a.lane_id
-     cross join lateral jsonb_to_recordset(o.usage) as u (unit text, quantity numeric, cost numeric, currency text)
-     where jsonb_typeof(o.usage) = 'array';
 end
 $$;
 comment on function atelier_internal.close_attempts(atelier_internal.outcome[], boolean) is
@@ -35,11 +39,18 @@ create function atelier_internal.drop_stale(p_stale atelier_internal.outcome[]) 
     language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$
 declare
-    -- An answer that comes twice is no stale answer: what its first coming stored is held by a row.
+    -- An answer that comes twice is no stale answer: what its first coming stored is held by a row. What the engine itself
+    -- said of an attempt (sent is null then) is no answer.
     v_stale atelier_internal.outcome[] := array(
         select o from unnest(p_stale) o
          where not exists (select from atelier_internal.attempts a
-                            where a.id = o.attempt_id and a.token = o.token and a.outcome in ('completed', 'stale')));
+                            where a.id = o.attempt_id and a.ring = o.ring and a.token = o.token
+                              and (a.outcome in ('completed', 'stale')
+                                   or a.outcome = atelier_internal.closed_as(o.outcome, o.error_class)
+                                      and a.error_class is not distinct from o.error_class
+                                      and a.sent is not distinct from o.sent
+                                   -- That the call was aborted says nothing of what had been done by then.
+                                   or a.error_class = 'outcome_unknown' and o.error_class = 'cancelled')));
     v_deletions atelier_internal.job_request[];
 begin
     perform atelier_internal.close_attempts(v_stale, true);
@@ -56,7 +67,7 @@ begin
 end
 $$;
 comment on function atelier_internal.drop_stale(atelier_internal.outcome[]) is
-    'Answers that came after their jobs had gone on change nothing; what they stored is queued for deletion.';
+    'Answers that came after their jobs had gone on, such as one whose outcome had been given up as unknown: they change no job, but their attempts tell of them, what they used stands in the ledger, and what they stored is queued for deletion. An answer that comes a second time changes nothing at all.';
 
 create function atelier_internal.apply_outcomes(p_epoch bigint, p_outcomes atelier_internal.outcome[]) returns bigint[]
     language plpgsql volatile set search_path = pg_catalog, pg_temp
@@ -70,13 +81,15 @@ declare
     v_busy bigint[];
 begin
     with live as materialized (
-        select j.id, j.token, j.attempt_id, j.epoch, j.state from atelier_internal.jobs j
+        select j.id, j.instance, j.token, j.attempt_id, j.epoch, j.state from atelier_internal.jobs j
          where j.id = any (array(select o.job_id from unnest(p_outcomes) o))
     ), judged as (
         select o as outcome,
                m.id is not null and l.token = o.token and l.attempt_id = o.attempt_id and l.epoch = p_epoch
                    and l.state in ('leased', 'draining') as is_current,
-               m.id is null and l.token = o.token as is_busy
+               -- A lease of a dead incarnation that reclaim() could not take over yet has its answer all the same.
+               l.token = o.token
+                   and (m.id is null or l.epoch <> p_epoch and l.instance = atelier_internal.instance_id()) as is_busy
           from unnest(p_outcomes) o
           left join live l on l.id = o.job_id
           left join unnest(v_mine) as m (id) on m.id = o.job_id
@@ -105,25 +118,29 @@ begin
 end
 $$;
 comment on function atelier_internal.apply_outcomes(bigint, atelier_internal.outcome[]) is
-    'Settles outcomes whose lease is still the current one and drops the others. Returns the attempts to try again later: somebody holds their jobs, or what these work for, locked.';
+    'Settles outcomes whose lease is still the current one and drops the others. Returns the attempts to try again later: somebody holds their jobs, or what these work for, locked, or reclaim() has still to take their leases over.';
 
 create function atelier_internal.settle(p_epoch bigint, p_answers jsonb) returns bigint[]
     language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform atelier_internal.check_epoch(p_epoch);
+    -- An executor's answer and its successor's from the same receipt may come together.
     return atelier_internal.apply_outcomes(p_epoch, array(
-        select row((a.lease ->> 'job')::uuid, (a.lease ->> 'attempt')::bigint, (a.lease ->> 'ring')::smallint,
+        select distinct on ((a.lease ->> 'attempt')::bigint, (a.lease ->> 'token')::bigint)
+               row((a.lease ->> 'job')::uuid, (a.lease ->> 'attempt')::bigint, (a.lease ->> 'ring')::smallint,
                    (a.lease ->> 'token')::bigint, a.outcome, a.sent, a.duration_ms, a.result, a.usage,
                    case when a.outcome = 'failed' then coalesce(a.error ->> 'class', 'invalid_output') end,
                    coalesce(a.error ->> 'message', case when a.outcome = 'failed' then 'no message' end),
                    (a.error ->> 'retry_after_ms')::numeric::bigint)::atelier_internal.outcome
-          from jsonb_to_recordset(p_answers)
-            as a (lease jsonb, outcome text, sent boolean, duration_ms integer, result jsonb, usage jsonb, error jsonb)));
+          from rows from (jsonb_to_recordset(p_answers)
+                          as (lease jsonb, outcome text, sent boolean, duration_ms integer, result jsonb, usage jsonb, error jsonb))
+               with ordinality as a (lease, outcome, sent, duration_ms, result, usage, error, n)
+         order by (a.lease ->> 'attempt')::bigint, (a.lease ->> 'token')::bigint, a.n));
 end
 $$;
 comment on function atelier_internal.settle(bigint, jsonb) is
-    'Settles a JSON array of the executor''s answers, all or none. Returns the attempts to try again later, or null.';
+    'Settles a JSON array of the executor''s answers, all or none; of two to one lease the first counts. Returns the attempts to try again later, or null.';
 
 create function atelier_internal.outcomes_of(p_epoch bigint, p_attempts bigint[], p_outcome text, p_class text, p_message text)
     returns atelier_internal.outcome[]
@@ -144,18 +161,32 @@ $$;
 comment on function atelier_internal.outcomes_of(bigint, bigint[], text, text, text) is
     'One outcome, made up by the engine itself, for each of an incarnation''s leases (all, or those of the given attempts).';
 
-create function atelier_internal.settle_rejected(p_epoch bigint, p_answer_header jsonb, p_sqlstate text, p_message text) returns boolean
+create function atelier_internal.settle_rejected(p_epoch bigint, p_attempt bigint, p_token bigint, p_answer text, p_sqlstate text,
+                                                 p_message text) returns boolean
     language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$
+declare
+    v_failed atelier_internal.outcome[] := array(
+        select o from unnest(atelier_internal.outcomes_of(
+                   p_epoch, array[p_attempt], 'failed', 'invalid_output',
+                   format('the answer could not be recorded: %s (%s)', p_message, p_sqlstate))) o
+         where o.token = p_token);
 begin
     perform atelier_internal.check_epoch(p_epoch);
-    return atelier_internal.apply_outcomes(p_epoch, atelier_internal.outcomes_of(
-        p_epoch, array[(p_answer_header ->> 'attempt')::bigint], 'failed', 'invalid_output',
-        format('the answer could not be recorded: %s (%s)', p_message, p_sqlstate))) is null;
+    -- What it used is paid for all the same, unless just that is what cannot be recorded.
+    return atelier_internal.apply_outcomes(p_epoch, array(
+        select row(o.job_id, o.attempt_id, o.ring, o.token, o.outcome, (p_answer::jsonb ->> 'sent')::boolean, null, null,
+                   p_answer::jsonb -> 'usage', o.error_class, o.error_message, null)::atelier_internal.outcome
+          from unnest(v_failed) o)) is null;
+exception
+when lock_not_available or transaction_rollback or insufficient_resources or operator_intervention then
+    raise;
+when others then
+    return atelier_internal.apply_outcomes(p_epoch, v_failed) is null;
 end
 $$;
-comment on function atelier_internal.settle_rejected(bigint, jsonb, text, text) is
-    'Fails the attempt whose answer could not be settled even alone, so that it is not tried for ever. False: its job is locked, try again later.';
+comment on function atelier_internal.settle_rejected(bigint, bigint, bigint, text, text, text) is
+    'Fails the attempt whose answer could not be settled even alone, so that it is not tried for ever; what it used is entered in the ledger where that can be read. False: its job is locked, try again later.';
 
 create function atelier_internal.release(p_epoch bigint, p_attempts bigint[], p_class text, p_count_crash boolean, p_message text)
     returns bigint[]

@@ -26,22 +26,80 @@ create function atelier_internal.reclaim(p_epoch bigint) returns integer
     language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_dead bigint;
-    v_left integer := 0;
+    v_dead record;
 begin
     perform atelier_internal.check_epoch(p_epoch);
+    with mine as materialized (
+        select j.id from atelier_internal.jobs j
+         where j.epoch <> p_epoch and j.instance = atelier_internal.instance_id()
+           and (j.state = 'draining' or j.state = 'leased' and not atelier_internal.is_embedded(j.provider))
+           for update skip locked
+    )
+    update atelier_internal.jobs j set state = 'draining', epoch = p_epoch
+      from mine m
+     where j.id = m.id;
     for v_dead in
-        select distinct j.epoch from atelier_internal.jobs j
+        select j.epoch, array_agg(j.attempt_id) as attempts from atelier_internal.jobs j
          where j.state = 'leased' and j.epoch <> p_epoch and j.instance = atelier_internal.instance_id()
+           and atelier_internal.is_embedded(j.provider)
+         group by j.epoch
     loop
-        v_left := v_left + coalesce(cardinality(atelier_internal.release(
-            v_dead, null, 'worker_lost', true, 'the worker was lost while the attempt ran')), 0);
+        perform atelier_internal.release(
+            v_dead.epoch, v_dead.attempts, 'worker_lost', true, 'the worker was lost while the attempt ran');
     end loop;
-    return v_left;
+    return (select count(*) from atelier_internal.jobs j
+             where j.state in ('leased', 'draining') and j.epoch <> p_epoch and j.instance = atelier_internal.instance_id());
 end
 $$;
 comment on function atelier_internal.reclaim(bigint) is
-    'Takes back the leases of dead incarnations. Returns how many could not be taken because somebody holds their jobs locked.';
+    'Takes over the leases of dead incarnations: those of embedded providers are given back, paid ones are draining from now on. Returns how many are left because somebody holds their jobs locked.';
+
+create function atelier_internal.drain(p_epoch bigint, p_attempts bigint[]) returns bigint[]
+    language plpgsql volatile set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_leases uuid[] := array(
+        select j.id from atelier_internal.jobs j
+         where j.id = any (array(select a.job_id from atelier_internal.attempts a where a.id = any (p_attempts)))
+           and j.attempt_id = any (p_attempts) and j.epoch = p_epoch and j.state = 'leased');
+begin
+    perform atelier_internal.check_epoch(p_epoch);
+    with mine as materialized (
+        select j.id from atelier_internal.jobs j
+         where j.id = any (v_leases) and j.attempt_id = any (p_attempts) and j.epoch = p_epoch and j.state = 'leased'
+           for update skip locked
+    )
+    update atelier_internal.jobs j set state = 'draining'
+      from mine m
+     where j.id = m.id;
+    return (select array_agg(j.attempt_id) from atelier_internal.jobs j
+             where j.id = any (v_leases) and j.attempt_id = any (p_attempts) and j.epoch = p_epoch and j.state = 'leased');
+end
+$$;
+comment on function atelier_internal.drain(bigint, bigint[]) is
+    'Paid leases whose executor is gone: they keep token and attempt and wait for the receipt that it may have left. Returns the attempts to try again later, because somebody holds their jobs locked, or null.';
+
+create function atelier_internal.resolve_draining(p_epoch bigint, p_except bigint[] default '{}') returns integer
+    language plpgsql volatile set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_attempts bigint[];
+begin
+    perform atelier_internal.check_epoch(p_epoch);
+    v_attempts := array(
+        select j.attempt_id from atelier_internal.jobs j
+         where j.state = 'draining' and j.epoch = p_epoch and j.instance = atelier_internal.instance_id()
+           and j.attempt_id <> all (p_except));
+    if v_attempts = '{}' then
+        return 0;
+    end if;
+    return coalesce(cardinality(atelier_internal.apply_outcomes(p_epoch, atelier_internal.outcomes_of(
+        p_epoch, v_attempts, 'failed', 'outcome_unknown',
+        'the executor ended without a receipt: the service may have done, and billed, the work'))), 0);
+end
+$$;
+comment on function atelier_internal.resolve_draining(bigint, bigint[]) is
+    'Every receipt that was left has been settled: the outcome of what is still draining is unknown, but for the attempts p_except, whose answers are known and could not be recorded. Returns how many are left because somebody holds their jobs locked.';
 
 create function atelier_internal.promote(p_limit integer) returns integer
     language plpgsql volatile set search_path = pg_catalog, pg_temp set enable_seqscan = off

@@ -26,7 +26,7 @@ begin
 end
 $$;
 comment on function atelier_internal.cancel_jobs(uuid[], text) is
-    'Ends live jobs as cancelled, at once: a running attempt is told to stop, and its answer, should one come, changes nothing. Returns how many were live.';
+    'Ends live jobs as cancelled, at once, held and draining ones too: a running attempt is told to stop, and its answer or receipt, should one come, changes nothing but what is known of the attempt. Returns how many were live.';
 
 create function atelier.cancel_job(job_id uuid, reason text default 'cancelled by hand') returns boolean
     language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
@@ -38,7 +38,8 @@ begin
     return atelier_internal.cancel_jobs(array[cancel_job.job_id], coalesce(cancel_job.reason, 'cancelled by hand')) > 0;
 end
 $$;
-comment on function atelier.cancel_job(uuid, text) is 'Cancels a live job; false when it is not live (any more). 22004 for null.';
+comment on function atelier.cancel_job(uuid, text) is
+    'Cancels a live job; false when it is not live (any more). What a provider has already begun may be billed all the same. 22004 for null.';
 
 create function atelier.release_job(job_id uuid) returns boolean
     language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
@@ -64,6 +65,77 @@ $$;
 comment on function atelier.release_job(uuid) is
     'Lets a held job run again, at the risk of doing its last attempt twice; false when it is not held. P0002 for a job that is not live, 55000 for one of another instance.';
 
+create function atelier_internal.end_unknown(p_jobs uuid[], p_decision text) returns void
+    language plpgsql volatile set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if p_decision = 'retry' then
+        perform atelier_internal.make_runnable(p_jobs);
+    elsif p_decision = 'fail' then
+        perform atelier_internal.finish_jobs(array(
+            select row(j.id, 'failed', 'outcome_unknown', coalesce(
+                       (select a.error_message from atelier_internal.attempts a
+                         where a.job_id = j.id and a.error_class = 'outcome_unknown' order by a.id desc limit 1),
+                       'the service may have done, and billed, the work'))::atelier_internal.finished
+              from unnest(p_jobs) as j (id)));
+    else
+        raise exception 'decision "%" is not known', coalesce(left(p_decision, 200), 'null')
+            using errcode = 'invalid_parameter_value',
+                  hint = 'Decisions are: retry (run it again, which may be billed a second time) and fail (end it).';
+    end if;
+end
+$$;
+comment on function atelier_internal.end_unknown(uuid[], text) is
+    'Carries out a decision about locked jobs that are held for their unknown outcome. 22023 for an unknown decision.';
+
+create function atelier.resolve_unknown(job_id uuid, decision text) returns void
+    language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_job atelier_internal.jobs;
+begin
+    select * into v_job from atelier_internal.jobs j where j.id = resolve_unknown.job_id for update;
+    if not found then
+        raise exception 'job not found' using errcode = 'no_data_found',
+              detail = format('Job %s is not live.', coalesce(resolve_unknown.job_id::text, 'null')),
+              hint = 'SELECT job_id FROM atelier.jobs WHERE reason = ''outcome_unknown'' shows what waits for a decision.';
+    elsif v_job.instance <> atelier_internal.instance_id() then
+        raise exception 'job belongs to another instance' using errcode = 'object_not_in_prerequisite_state',
+              hint = 'atelier.adopt_jobs() takes over the jobs of a restored database.';
+    elsif v_job.state <> 'held' or v_job.reason <> 'outcome_unknown' then
+        raise exception 'job is not held for an unknown outcome' using errcode = 'object_not_in_prerequisite_state',
+              detail = format('Job %s is %s%s.', v_job.id, v_job.state, coalesce(': ' || v_job.reason, '')),
+              hint = format('SELECT * FROM atelier.explain_job(%L); says what it waits for.', v_job.id);
+    end if;
+    perform atelier_internal.end_unknown(array[v_job.id], resolve_unknown.decision);
+end
+$$;
+comment on function atelier.resolve_unknown(uuid, text) is
+    'Decides about a job whose last attempt may have been done, and billed, by the provider: retry runs it again and may be billed a second time, fail ends it as failed. P0002 for a job that is not live, 55000 for one that is not held for this or of another instance, 22023 for another decision.';
+
+create function atelier.resolve_unknown(provider text, decision text) returns integer
+    language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_jobs uuid[];
+begin
+    if not exists (select from atelier_internal.lanes l where l.provider = resolve_unknown.provider) then
+        raise exception 'provider "%" has no lane', coalesce(left(resolve_unknown.provider, 200), 'null')
+            using errcode = 'no_data_found',
+                  hint = 'SELECT provider FROM atelier.lanes shows those in use. For one job write atelier.resolve_unknown(job_id => ''...'', decision => ''...'').';
+    end if;
+    v_jobs := array(
+        select j.id from atelier_internal.jobs j
+         where j.provider = resolve_unknown.provider and j.state = 'held' and j.reason = 'outcome_unknown'
+           and j.instance = atelier_internal.instance_id()
+         order by j.id for update);
+    perform atelier_internal.end_unknown(v_jobs, resolve_unknown.decision);
+    return cardinality(v_jobs);
+end
+$$;
+comment on function atelier.resolve_unknown(text, text) is
+    'The same for all jobs of a provider that are held for their unknown outcome; returns how many. P0002 for a provider without a lane, 22023 for another decision.';
+
 create function atelier.adopt_jobs() returns integer
     language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -84,12 +156,20 @@ begin
     )
     insert into atelier_internal.deferrals (instance, run_after, job_id) select v_here, g.run_after, g.job_id from gone g;
     update atelier_internal.attempts a
-       set outcome = 'failed', error_class = 'worker_lost', error_message = 'the database was restored while the attempt ran',
-           finished_at = now()
-     where a.outcome is null and a.job_id = any (v_foreign);
+       set outcome = 'failed', error_message = 'the database was restored while the attempt ran', finished_at = now(),
+           error_class = case when atelier_internal.is_embedded(l.provider) then 'worker_lost' else 'outcome_unknown' end
+      from atelier_internal.lanes l
+     where a.outcome is null and a.job_id = any (v_foreign) and l.id = a.lane_id;
+    insert into atelier_internal.events (kind, client_id, subject_id, job_id, data)
+    select 'job.held', j.client_id, j.subject_id, j.id, jsonb_build_object('pipeline', j.pipeline, 'error_class', 'outcome_unknown')
+      from atelier_internal.jobs j
+     where j.id = any (v_foreign) and j.state in ('leased', 'draining') and not atelier_internal.is_embedded(j.provider);
     update atelier_internal.jobs j
        set instance = v_here, sequence = null,
-           state = case when j.state in ('leased', 'draining') then 'waiting' else j.state end,
+           state = case when j.state not in ('leased', 'draining') then j.state
+                        when atelier_internal.is_embedded(j.provider) then 'waiting' else 'held' end,
+           reason = case when j.state in ('leased', 'draining') and not atelier_internal.is_embedded(j.provider)
+                         then 'outcome_unknown' else j.reason end,
            token = null, epoch = null, attempt_id = null, attempt_ring = null, image_id = null
      where j.id = any (v_foreign);
     perform atelier_internal.make_runnable(array(
@@ -101,7 +181,7 @@ begin
 end
 $$;
 comment on function atelier.adopt_jobs() is
-    'Makes the live jobs of a restored or copied database this database''s own, so that its worker runs them; returns how many. Run it only where the original runs no more: what was under way there is done again here.';
+    'Makes the live jobs of a restored or copied database this database''s own, so that its worker runs them; returns how many. Run it only where the original runs no more: what was under way there is done again here, but for paid calls, which are held for a decision with atelier.resolve_unknown().';
 
 create function atelier.explain_job(job_id uuid)
     returns table (state text, reason text, explanation text, released_by text)
@@ -111,6 +191,7 @@ declare
     v_job atelier_internal.jobs;
     v_lane atelier_internal.lanes;
     v_ended record;
+    v_last record;
     v_ahead bigint;
 begin
     select * into v_job from atelier_internal.jobs j where j.id = explain_job.job_id;
@@ -132,6 +213,8 @@ begin
         return;
     end if;
     select * into v_lane from atelier_internal.lanes l where l.id = v_job.lane_id;
+    select a.id, a.error_message into v_last from atelier_internal.attempts a
+     where a.job_id = v_job.id and a.error_class = 'outcome_unknown' order by a.id desc limit 1;
 
     if v_job.instance <> atelier_internal.instance_id() then
         return query select 'held', 'foreign_instance',
@@ -141,15 +224,22 @@ begin
         return query select v_job.state, null::text,
             format('Attempt %s is under way since %s.', v_job.attempt_id,
                    (select a.leased_at from atelier_internal.attempts a where a.id = v_job.attempt_id and a.ring = v_job.attempt_ring)),
-            'Its answer, its timeout, or atelier.cancel_job().';
+            format('Its answer, its timeout, or SELECT atelier.cancel_job(%L);', v_job.id);
     elsif v_job.state = 'draining' then
-        return query select v_job.state, v_job.reason, 'Its worker is gone, but the executor may still bring its answer.',
-            'The end of the orphaned executor.';
-    elsif v_job.state = 'held' then
         return query select v_job.state, v_job.reason,
-            case v_job.reason when 'outcome_unknown' then 'Its last attempt may have been done, and billed, by the service.'
-                 else format('It is held: %s.', v_job.reason) end,
-            'atelier.release_job() runs it again, atelier.cancel_job() ends it.';
+            format('The executor of attempt %s went on without its worker, or ended, while provider %s may have been at work: its receipt is still waited for.',
+                   v_job.attempt_id, v_job.provider),
+            format('The receipt; or the end of that executor, at most pg_atelier.drain_timeout after it was left, and of the next one''s reading of the spool; or SELECT atelier.cancel_job(%L);',
+                   v_job.id);
+    elsif v_job.state = 'held' and v_job.reason = 'outcome_unknown' then
+        return query select v_job.state, v_job.reason,
+            format('Provider %s may have done, and billed, attempt %s: %s. It is not bought again before somebody decides.',
+                   v_job.provider, coalesce(v_last.id::text, '(forgotten)'), coalesce(v_last.error_message, 'no message is left')),
+            format('SELECT atelier.resolve_unknown(%1$L::uuid, ''retry''); runs it again and may be billed a second time. SELECT atelier.resolve_unknown(%1$L::uuid, ''fail''); ends it.',
+                   v_job.id);
+    elsif v_job.state = 'held' then
+        return query select v_job.state, v_job.reason, format('It is held: %s.', v_job.reason),
+            format('SELECT atelier.release_job(%1$L); runs it again, SELECT atelier.cancel_job(%1$L); ends it.', v_job.id);
     elsif v_job.reason = 'dependency' then
         return query select v_job.state, 'dependency',
             format('It waits for %s.', (select string_agg('job ' || d.depends_on, ', ' order by d.depends_on)
@@ -170,7 +260,7 @@ begin
     elsif v_lane.cooldown_until > now() then
         return query select v_job.state, 'cooldown',
             format('Its lane (%s %s) rests until %s: %s.', v_lane.provider, v_lane.model, v_lane.cooldown_until, v_lane.cooldown_reason),
-            format('The clock, in %s.', v_lane.cooldown_until - now());
+            format('The clock, in %s; or SELECT atelier.resume_lane(%L, %L);', v_lane.cooldown_until - now(), v_lane.provider, v_lane.model);
     elsif not exists (select from atelier_internal.workers_state() w
                        where w.database = (select d.oid from pg_database d where d.datname = current_database()) and w.state = 'running') then
         return query select v_job.state, 'no_worker', 'No worker serves this database.', 'What atelier.self_check() says.';

@@ -64,6 +64,21 @@ select l.id, l.at, l.client_id, l.job_id, l.attempt_id, l.provider, l.model, l.u
   from atelier_internal.ledger l;
 comment on view atelier.usage_ledger is 'What each answered attempt used. cost null: unknown, which is not 0.';
 
+create view atelier.providers with (security_barrier) as
+select s.name as provider, s.kind, k.source as key_source, k.mapping as key_mapping, k.ready as key_ready,
+       atelier_internal.provider_option(s.name, 'base_url') as base_url,
+       atelier_internal.provider_option(s.name, 'image_model') as image_model,
+       atelier_internal.provider_option(s.name, 'json_model') as json_model,
+       atelier_internal.provider_option(s.name, 'text_model') as text_model,
+       atelier_internal.provider_option(s.name, 'outcome_unknown') as outcome_unknown,
+       atelier_internal.provider_option(s.name, 'connect_timeout')::interval as connect_timeout,
+       atelier_internal.provider_option(s.name, 'progress_timeout')::interval as progress_timeout,
+       coalesce(atelier_internal.provider_option(s.name, 'timeout'), atelier_internal.setting('job_timeout'))::interval as timeout
+  from atelier_internal.provider_servers s
+ cross join lateral atelier_internal.provider_key(s.server_id) k;
+comment on view atelier.providers is
+    'The foreign servers that are providers, with the options in force, and where their keys come from; never a key. The embedded provider offline has no server.';
+
 do $$
 declare
     v_column record;
@@ -102,6 +117,22 @@ comment on column atelier.queue.oldest_ready is 'When the oldest ready one was c
 comment on column atelier.lanes.in_flight is 'Orders under way now.';
 comment on column atelier.lanes.state is 'open, paused or cooling down.';
 comment on column atelier.lanes.lane_id is 'Number of the lane.';
+comment on column atelier.providers.provider is 'Name of the server, and of the provider in requests.';
+comment on column atelier.providers.kind is 'gemini or openai: what it speaks.';
+comment on column atelier.providers.key_source is
+    'Where the key is: file, environment, mapping (the catalog itself, which dumps contain) or missing.';
+comment on column atelier.providers.key_mapping is 'The user mapping that is used: atelier_owner or public; null: there is none.';
+comment on column atelier.providers.key_ready is
+    'False: there is no key, or its environment variable is not set. A file is not looked at.';
+comment on column atelier.providers.base_url is 'Where requests go.';
+comment on column atelier.providers.image_model is 'Model of pictures; null: none is named.';
+comment on column atelier.providers.json_model is 'Model of structured answers; null: none is named.';
+comment on column atelier.providers.text_model is 'Model of texts; null: none is named.';
+comment on column atelier.providers.outcome_unknown is
+    'What happens to a job whose call may have been billed without an answer: hold (somebody decides) or retry (at the risk of paying twice).';
+comment on column atelier.providers.connect_timeout is 'Longest time until a connection stands.';
+comment on column atelier.providers.progress_timeout is 'Longest time without a byte of the answer; keep-alive bytes do not count.';
+comment on column atelier.providers.timeout is 'Longest time of a call, where its step names none.';
 comment on column atelier.workers.database is 'Database it serves.';
 comment on column atelier.workers.state is 'Where the launcher''s state machine stands for it; running: at work.';
 comment on column atelier.workers.worker_pid is 'Process id of the worker.';

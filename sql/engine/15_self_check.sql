@@ -17,6 +17,78 @@ create function atelier.version() returns text
     return (select x.extversion from pg_extension x where x.extname = 'pg_atelier');
 comment on function atelier.version() is 'Installed version of the extension.';
 
+create function atelier_internal.check_providers()
+    returns table (area text, ok boolean, finding text, advice text)
+    language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return query select 'provider', p.key_ready,
+        format('provider %s (%s): %s', p.provider, p.kind,
+               case when p.key_source = 'file' then format('its key comes from the file that the mapping for %s names', p.key_mapping)
+                    when p.key_source = 'mapping' then format('its key stands in the mapping for %s', p.key_mapping)
+                    when p.key_source = 'missing' then 'it has no key'
+                    when p.key_ready then format('its key comes from the environment variable that the mapping for %s names', p.key_mapping)
+                    else format('the environment variable that the mapping for %s names is not set in the server', p.key_mapping) end),
+        case when p.key_source = 'missing'
+             then format('CREATE USER MAPPING FOR atelier_owner SERVER %I OPTIONS (api_key_file ''/path/of/the/key'');', p.provider)
+             when not p.key_ready then 'Set it for the service of PostgreSQL and restart that, or use api_key_file.'
+             when p.key_source = 'mapping' then 'Dumps and base backups contain it; with api_key_file they do not.' end
+      from atelier.providers p order by p.provider;
+
+    return query select 'provider', false, format('provider %s has no model', p.provider),
+        format('ALTER SERVER %I OPTIONS (ADD image_model ''...'');', p.provider)
+      from atelier.providers p
+     where p.image_model is null and p.json_model is null and p.text_model is null
+       and not exists (select from atelier_internal.pipeline_models m where m.provider = p.provider)
+     order by p.provider;
+
+    return query select 'provider', true, format('provider %s has no price, so what it costs is unknown', p.provider),
+        format('INSERT INTO atelier.prices (provider, unit, price) VALUES (%L, %L, ...);', p.provider,
+               case when p.image_model is null then 'output_token' else 'image' end)
+      from atelier.providers p
+     where not exists (select from atelier.prices r where r.provider = p.provider and r.since <= now())
+     order by p.provider;
+
+    return query select 'provider', false, format('foreign server %s is never used: the embedded provider of that name comes first', p.provider),
+        format('ALTER SERVER %I RENAME TO ...;', p.provider)
+      from atelier.providers p where atelier_internal.is_embedded(p.provider);
+end
+$$;
+comment on function atelier_internal.check_providers() is 'The rows of self_check() about providers, their keys, models and prices.';
+
+create function atelier_internal.check_user_mappings()
+    returns table (area text, ok boolean, finding text, advice text)
+    language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+begin
+    -- PostgreSQL shows the options of a PUBLIC mapping to the server's owner, those of another one to its role once that has
+    -- USAGE on the server, and all to superusers.
+    return query select 'user mapping', false,
+        format('the key in the mapping for %s of provider %s could be read by %s', p.key_mapping, p.provider,
+               string_agg(r.rolname, ', ' order by r.rolname)),
+        format('ALTER USER MAPPING FOR %s SERVER %I OPTIONS (DROP api_key, ADD api_key_file ''/path/of/the/key'');', p.key_mapping, p.provider)
+        || case p.key_mapping when 'public' then ' Or give the server to a role that nobody logs in as.'
+                              else ' Or REVOKE atelier_owner from them.' end
+      from atelier.providers p
+      join atelier_internal.provider_servers s on s.name = p.provider
+      join pg_roles r on r.rolcanlogin and not r.rolsuper
+                     and pg_has_role(r.oid, case p.key_mapping when 'public' then s.owner_id else 'atelier_owner'::regrole end, 'member')
+     where p.key_source = 'mapping'
+     group by p.provider, p.key_mapping
+     order by p.provider;
+
+    return query select 'user mapping', false,
+        format('the mapping for %s of provider %s is never used', m.usename, p.provider),
+        format('DROP USER MAPPING FOR %s SERVER %I; The engine reads the mapping for atelier_owner, else that for PUBLIC.',
+               case m.umuser when 0 then 'PUBLIC' else quote_ident(m.usename) end, p.provider)
+      from atelier.providers p
+      join pg_user_mappings m on m.srvname = p.provider
+     where case m.umuser when 0 then 'public' else m.usename end is distinct from p.key_mapping
+     order by p.provider, m.usename;
+end
+$$;
+comment on function atelier_internal.check_user_mappings() is 'The rows of self_check() about user mappings that leak a key or are never used.';
+
 create function atelier.self_check()
     returns table (area text, ok boolean, finding text, advice text)
     language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
@@ -68,6 +140,16 @@ begin
         format('SELECT atelier.resume_lane(%L, %L);', l.provider, l.model)
       from atelier_internal.lanes l
      where l.paused_at is not null and (l.paused_until is null or l.paused_until > now());
+
+    return query select 'job', false,
+        format('%s job(s) of provider %s are held: their last call may have been done, and billed', count(*), j.provider),
+        format('atelier.explain_job() tells of each. SELECT atelier.resolve_unknown(%1$L, ''retry''); runs them again and may be billed a second time, SELECT atelier.resolve_unknown(%1$L, ''fail''); ends them.', j.provider)
+      from atelier_internal.jobs j
+     where j.state = 'held' and j.reason = 'outcome_unknown' and j.instance = atelier_internal.instance_id()
+     group by j.provider order by j.provider;
+
+    return query select * from atelier_internal.check_providers();
+    return query select * from atelier_internal.check_user_mappings();
 
     return query select 'alert', false, a.message, a.hint from atelier_internal.alerts a where a.resolved_at is null;
 end

@@ -17,5 +17,6 @@ begin
     end loop;
     perform pg_extension_config_dump('atelier_internal.pipelines', 'where not built_in');
     perform pg_extension_config_dump('atelier_internal.steps', 'where not built_in');
+    perform pg_extension_config_dump('atelier.prices', '');
 end
 $$;

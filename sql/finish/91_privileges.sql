@@ -36,7 +36,7 @@ grant usage on schema atelier to atelier_app, atelier_admin, atelier_observer;
 do $$
 declare
     v_function record;
-    v_operate text[] := array['pause_lane', 'resume_lane', 'set_lane_limit', 'cancel_job', 'release_job', 'adopt_jobs', 'resolve_alert'];
+    v_operate text[] := array['pause_lane', 'resume_lane', 'set_lane_limit', 'cancel_job', 'release_job', 'resolve_unknown', 'adopt_jobs', 'resolve_alert'];
     v_look text[] := array['explain_job', 'self_check', 'version', 'events_after'];
 begin
     for v_function in
@@ -54,8 +54,28 @@ begin
 end
 $$;
 grant select on atelier.jobs, atelier.job_history, atelier.attempts, atelier.queue, atelier.lanes, atelier.workers, atelier.alerts,
-                atelier.usage_ledger, atelier.generation_queue
+                atelier.usage_ledger, atelier.providers, atelier.prices, atelier.generation_queue
    to atelier_admin, atelier_observer;
 grant select on atelier.clients, atelier.users, atelier.members, atelier.products, atelier.images, atelier.product_images,
                 atelier.collections, atelier.generated_assets, atelier.live_assets, atelier.deleted_assets, atelier.asset_history
    to atelier_app, atelier_admin;
+grant insert, update, delete on atelier.prices to atelier_admin;
+
+-- A view reads tables as its owner, but calls functions as the role that reads it.
+do $$
+declare
+    v_call record;
+begin
+    for v_call in
+        select distinct d.refobjid::regprocedure as name, a.grantee::regrole as role
+          from pg_class c
+          join pg_rewrite w on w.ev_class = c.oid
+          join pg_depend d on d.classid = 'pg_rewrite'::regclass and d.objid = w.oid and d.refclassid = 'pg_proc'::regclass
+          join pg_proc p on p.oid = d.refobjid and p.pronamespace = 'atelier_internal'::regnamespace
+         cross join lateral aclexplode(c.relacl) a
+         where c.relnamespace = 'atelier'::regnamespace and c.relkind = 'v' and a.privilege_type = 'SELECT'
+    loop
+        execute format('grant execute on function %s to %s', v_call.name, v_call.role);
+    end loop;
+end
+$$;

@@ -77,7 +77,7 @@ create table atelier_internal.pipeline_models (
     constraint pipeline_models_pipeline_fkey foreign key (pipeline) references atelier_internal.pipelines (name)
 );
 comment on table atelier_internal.pipeline_models is
-    'Which providers a pipeline may use, and the model it asks of each. A provider without a row is refused when it is requested.';
+    'The model that a pipeline asks of a provider, where that is not the one named by the options of the provider''s server.';
 comment on column atelier_internal.pipeline_models.pipeline is 'Name of the pipeline.';
 comment on column atelier_internal.pipeline_models.provider is 'Name of the provider; offline is embedded.';
 comment on column atelier_internal.pipeline_models.model is 'Model that is asked for.';

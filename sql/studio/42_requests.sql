@@ -5,6 +5,8 @@ language plpgsql stable
 set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
+declare
+    v_option text;
 begin
     perform atelier_internal.require('type', p_type is not null);
     if p_type not in ('image', 'video', '3d_render') then
@@ -19,19 +21,25 @@ begin
                             from atelier_internal.asset_pipelines a);
     end if;
     generation_route.provider := coalesce(p_provider, atelier_internal.setting('default_provider'));
+    perform atelier_internal.require_provider(generation_route.provider);
+    select replace(s.action, 'ai.', '') || '_model' into v_option
+      from atelier_internal.steps s where s.pipeline = generation_route.pipeline and s.position = 1;
     select m.model into generation_route.model from atelier_internal.pipeline_models m
      where m.pipeline = generation_route.pipeline and m.provider = generation_route.provider;
     if not found then
-        raise exception 'provider "%" cannot make assets of type %', left(generation_route.provider, 200), p_type
+        generation_route.model := atelier_internal.provider_option(generation_route.provider, v_option);
+    end if;
+    if generation_route.model is null then
+        raise exception 'provider "%" has no model for assets of type %', left(generation_route.provider, 200), p_type
             using errcode = 'invalid_parameter_value',
                   detail = case when p_provider is null then 'It is the value of pg_atelier.default_provider.' else 'It was asked for.' end,
-                  hint = (select 'Providers are: ' || string_agg(m.provider, ', ' order by m.provider) || '.'
-                            from atelier_internal.pipeline_models m where m.pipeline = generation_route.pipeline);
+                  hint = case when atelier_internal.is_embedded(generation_route.provider) then 'The embedded provider is named "offline".'
+                              else format('ALTER SERVER %I OPTIONS (ADD %s ''...'');', generation_route.provider, v_option) end;
     end if;
 end
 $$;
 comment on function atelier_internal.generation_route(text, text) is
-    'Pipeline, provider and model for an asset; 22023 for an unknown type or provider, 0A000 for a type that no pipeline makes.';
+    'Pipeline, provider and model for an asset. The model is that of pipeline_models, else the one that the provider''s server names for the action. 22023 for an unknown type or a provider without a model, 42704 for an unknown provider, 42501 without USAGE on it, 0A000 for a type that no pipeline makes.';
 
 create function atelier_internal.enqueue_generation(
     p_asset_id uuid, p_client_id uuid, p_product_id uuid, p_type text, p_settings jsonb, p_provider text, p_priority integer, p_run_after timestamptz)
@@ -139,7 +147,7 @@ begin
 end
 $$;
 comment on function atelier.create_generation_request(uuid, uuid, jsonb, uuid, text, uuid, text, integer, timestamptz, boolean) is
-    'Asks for an asset of a product and returns its id. The generationDefaults of the client are merged under settings; scene_image_id becomes sceneImageUrl. priority -100 (first) to 100 (last); run_after: not before. With enqueue false the asset is a draft, whose settings may be partial, until submit_generation. 22004 NULL, 22023 bad value, 23503 unknown or foreign id, 55000 no usable photo, 0A000 type that cannot be made.';
+    'Asks for an asset of a product and returns its id. The generationDefaults of the client are merged under settings; scene_image_id becomes sceneImageUrl. priority -100 (first) to 100 (last); run_after: not before. With enqueue false the asset is a draft, whose settings may be partial, until submit_generation. 22004 NULL, 22023 bad value, 23503 unknown or foreign id, 55000 no usable photo, 0A000 type that cannot be made, 42704 unknown provider, 42501 no USAGE on its foreign server.';
 
 create function atelier_internal.lock_asset(p_asset_id uuid) returns atelier.generated_assets
 language plpgsql

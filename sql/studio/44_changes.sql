@@ -13,7 +13,7 @@ begin
         perform atelier_internal.refuse_status(v_asset, 'tried again', case v_asset.status
             when 'completed' then 'atelier.regenerate_asset() makes a new asset from it.'
             when 'draft' then 'atelier.submit_generation() submits it.'
-            else 'Failed attempts are repeated by themselves.' end);
+            else format('Failed attempts are repeated by themselves. SELECT * FROM atelier.explain_job(%L); says what it waits for.', v_asset.job_id) end);
     end if;
     update atelier.generated_assets a
        set status = 'pending',

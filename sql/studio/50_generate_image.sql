@@ -24,6 +24,14 @@ on conflict on constraint pipeline_models_pkey do update set model = excluded.mo
 -- were last analyzed. So rows are looked up one by one, by id alone: a condition on the status would invite the planner to read
 -- all assets of that status instead.
 
+create function atelier_internal.image_parameters(p_settings jsonb) returns jsonb
+language sql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+return case when p_settings ->> 'aspectRatio' ~ '^[1-9][0-9]{0,2}:[1-9][0-9]{0,2}$'
+            then jsonb_build_object('aspect_ratio', p_settings -> 'aspectRatio') else '{}' end;
+comment on function atelier_internal.image_parameters(jsonb) is
+    'What the settings say in the words that every provider''s image call knows: aspect_ratio. The prompt says the rest.';
+
 create function atelier_internal.prepare_generate_image(p_leases atelier_internal.lease[])
 returns table (job_id uuid, request jsonb, error_class text, error_message text)
 language plpgsql
@@ -33,7 +41,7 @@ as $$
 begin
     return query
     with found as materialized (
-        select l.job_id, l.client_id, l.input, l.image_id, a.id as asset_id, a.status, a.deleted_at
+        select l.job_id, l.client_id, l.input, l.image_id, l.provider, a.id as asset_id, a.status, a.deleted_at
           from unnest(p_leases) as l
           left join lateral (
                 select g.id, g.status, g.deleted_at from atelier.generated_assets g
@@ -46,11 +54,12 @@ begin
     select f.job_id,
            case when refusal.class is null then jsonb_build_object(
                'prompt', f.input -> 'prompt',
-               'settings', f.input -> 'settings',
                'inputs', jsonb_build_array(jsonb_build_object('role', 'product', 'store', photo.store, 'key', photo.s3_key, 'sha256', photo.sha256))
                    || case when scene.id is null then '[]'
                            else jsonb_build_array(jsonb_build_object('role', 'scene', 'store', scene.store, 'key', scene.s3_key, 'sha256', scene.sha256)) end,
-               'output', jsonb_build_object('store', 'file', 'key_prefix', format('clients/%s/generated/%s', f.client_id, f.image_id))) end,
+               'output', jsonb_build_object('store', 'file', 'key_prefix', format('clients/%s/generated/%s', f.client_id, f.image_id)))
+               || case when atelier_internal.is_embedded(f.provider) then jsonb_build_object('settings', f.input -> 'settings')
+                       else jsonb_build_object('parameters', atelier_internal.image_parameters(f.input -> 'settings')) end end,
            refusal.class,
            refusal.message
       from found f
@@ -98,7 +107,8 @@ begin
                (w.result ->> 'width')::integer, (w.result ->> 'height')::integer, (w.result ->> 'size')::bigint,
                w.result ->> 'mime', w.result ->> 'sha256',
                coalesce(w.result -> 'metadata', '{}')
-                   || jsonb_build_object('source', 'generated', 'provider', w.provider, 'model', w.model, 'prompt', w.input -> 'prompt'),
+                   || jsonb_build_object('source', 'generated', 'provider', w.provider,
+                                      'model', coalesce(nullif(w.result ->> 'model', ''), w.model), 'prompt', w.input -> 'prompt'),
                w.job_id
           from wanted w
     ), completed as (

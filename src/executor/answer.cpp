@@ -22,19 +22,30 @@ std::string completed_answer(const AnswerHead& head, Json result, Json usage) {
     if (!usage.is_null()) completed["usage"] = std::move(usage);
     std::string text = core::write_json(completed);
     if (text.size() <= max_answer_bytes) return text;
-    return failed_answer(head, {core::ErrorClass::invalid_output,
-                                "the result is longer than " + std::to_string(max_answer_bytes) + " bytes"});
+    return failed_answer(
+        head,
+        {core::ErrorClass::invalid_output, "the result is longer than " + std::to_string(max_answer_bytes) + " bytes"},
+        {completed.value("usage", Json()), {}});
 }
 
-std::string failed_answer(const AnswerHead& head, const core::Error& error) {
+std::string failed_answer(const AnswerHead& head, const core::Error& error, const FailureFacts& facts) {
     Json failed = answer(head, "failed", head.sent);
     failed["error"] = {{"class", core::to_string(error.cls)},
                        {"message", core::to_storable_text(error.message, max_message_bytes)}};
+    if (facts.retry_after) failed["error"]["retry_after_ms"] = facts.retry_after->count();
+    if (!facts.usage.is_null()) failed["usage"] = facts.usage;
     return core::write_json(failed);
 }
 
 std::string not_sent_answer(const AnswerHead& head) {
     return core::write_json(answer(head, "not_sent", false));
+}
+
+std::string not_sent_answer(const AnswerHead& head, const std::string& reason, core::Milliseconds rest) {
+    Json given_back = answer(head, "not_sent", false);
+    given_back["error"] = {{"message", core::to_storable_text(reason, max_message_bytes)},
+                           {"retry_after_ms", rest.count()}};
+    return core::write_json(given_back);
 }
 
 }  // namespace atelier::executor

@@ -1,6 +1,7 @@
 #pragma once
 // The answers to orders, as payloads of answer frames: at most 1 MB, strings that jsonb can hold.
 
+#include <optional>
 #include <string>
 
 #include "core/clock.hpp"
@@ -9,7 +10,8 @@
 
 namespace atelier::executor {
 
-// What every answer says. `sent`: the work itself began (here: a media child was started, or the store was changed).
+// What every answer says. `sent`: the work itself began (a media child was started, the store was changed, or a byte of
+// a request's body left).
 struct AnswerHead {
     core::Json lease;
     bool sent = false;
@@ -19,9 +21,18 @@ struct AnswerHead {
 // `usage` may be null: left out. A result that would make the answer too long becomes a failure, class invalid_output.
 std::string completed_answer(const AnswerHead& head, core::Json result, core::Json usage);
 
-std::string failed_answer(const AnswerHead& head, const core::Error& error);
+// What a failure brought beside its class.
+struct FailureFacts {
+    core::Json usage;                               // null: nothing is known of it
+    std::optional<core::Milliseconds> retry_after;  // when the service wants to be asked again
+};
+
+std::string failed_answer(const AnswerHead& head, const core::Error& error, const FailureFacts& facts = {});
 
 // The order goes back as if it had never been given.
 std::string not_sent_answer(const AnswerHead& head);
+
+// The same, and the lane of the order is to rest for a while.
+std::string not_sent_answer(const AnswerHead& head, const std::string& reason, core::Milliseconds rest);
 
 }  // namespace atelier::executor

@@ -57,11 +57,16 @@ void Engine::on_frame(const wire::Frame& frame) {
             case FrameType::order:
                 return on_order(frame.attempt, frame.payload);
             case FrameType::cancel:
+                if (paid_->cancel(frame.attempt)) return;
                 return end_early(frame.attempt, {ErrorClass::cancelled, "the order was cancelled"});
             case FrameType::ping:
                 return channel_->send(FrameType::pong, 0, {});
             case FrameType::drain:
                 return drain();
+            case FrameType::providers:
+                return on_providers(frame.payload);
+            case FrameType::settled:
+                return on_settled(frame.payload);
             default:
                 break;
         }
@@ -79,12 +84,31 @@ void Engine::on_hello(const std::string& payload) {
     }
     settings_ = std::move(*settings);
     book_.emplace(BookLimits{settings_->media_children, max_queued_orders, max_queued_bytes});
+    paid_.emplace(loop_,
+                  PaidSettings{settings_->store_directory, settings_->spool_directory, settings_->spool_limit,
+                               settings_->drain_timeout},
+                  PaidCalls::Handlers{[this](Attempt attempt, const std::string& text) { answer(attempt, text); },
+                                      [this] { channel_->send(FrameType::adopted, 0, {}); },
+                                      [this] { leave_when_done(); }, [this](const Notice& notice) { tell(notice); }});
     if (settings_->build != core::build_id()) {
         log(LogLevel::warning, "executor: build " + std::string(core::build_id()) +
                                    " does no work for a worker of build " + settings_->build);
     }
     if (::access(settings_->media_program.c_str(), X_OK) != 0) {
         log(LogLevel::warning, "executor: the media program cannot be executed: " + settings_->media_program);
+    }
+}
+
+void Engine::on_providers(const std::string& payload) {
+    if (auto taken = paid_->set_providers(payload); !taken)
+        log(LogLevel::warning, "executor: " + taken.error().message);
+}
+
+void Engine::on_settled(const std::string& payload) {
+    const auto attempts = core::parse_json(payload, {wire::max_payload_bytes, 2}, ErrorClass::invalid_request);
+    if (!attempts || !attempts->is_array()) return log(LogLevel::warning, "executor: settled: the frame has no list");
+    for (const Json& attempt : *attempts) {
+        if (attempt.is_number_unsigned()) paid_->settled(attempt.get<Attempt>());
     }
 }
 
@@ -98,6 +122,10 @@ void Engine::on_order(Attempt attempt, const std::string& payload) {
     if (const auto* deletion = std::get_if<DeleteRequest>(&*order.request)) {
         return remove_objects(attempt, order, *deletion);
     }
+    if (std::holds_alternative<AiRequest>(*order.request)) {
+        if (paid_->knows(attempt)) return warn_of_duplicate(attempt);
+        return paid_->admit(attempt, std::move(order));
+    }
     admit(attempt, std::move(order), payload.size());
 }
 
@@ -105,7 +133,7 @@ void Engine::admit(Attempt attempt, Order order, std::size_t bytes) {
     const core::Instant intake = core::now();
     switch (book_->admit(attempt, bytes)) {
         case Admission::duplicate:
-            return log(LogLevel::warning, "executor: attempt " + std::to_string(attempt) + " was ordered twice");
+            return warn_of_duplicate(attempt);
         case Admission::give_back:
             return answer(attempt, not_sent_answer(head_of(order, intake, false)));
         case Admission::queued:
@@ -118,6 +146,11 @@ void Engine::admit(Attempt attempt, Order order, std::size_t bytes) {
     });
     jobs_.emplace(attempt, Job{std::move(order), intake, deadline, nullptr, false});
     start_queued();
+}
+
+// The first order is answered; to give the second back would say that nothing was sent.
+void Engine::warn_of_duplicate(Attempt attempt) {
+    log(LogLevel::warning, "executor: attempt " + std::to_string(attempt) + " was ordered twice");
 }
 
 void Engine::start_queued() {
@@ -214,6 +247,7 @@ void Engine::drain() {
         give_back(attempt);
         forget(attempt);
     }
+    paid_->drain();
     loop_.at(core::now() + settings_->shutdown_wait, [this] { give_back_running(); });
     leave_when_done();
 }
@@ -226,18 +260,33 @@ void Engine::give_back_running() {
         job.answered = true;
         job.run->kill();
     }
-    loop_.at(core::now() + flush_wait, [this] { leave(0); });
+    loop_.at(core::now() + flush_wait, [this] {
+        flush_over_ = true;
+        leave_when_done();
+    });
     leave_when_done();
 }
 
 void Engine::leave_when_done() {
-    if (book_ && book_->draining() && book_->idle() && channel_->unsent_bytes() == 0) leave(0);
+    if (!book_ || !book_->draining() || !book_->idle() || !paid_->idle()) return;
+    if (alone_ || flush_over_ || channel_->unsent_bytes() == 0) leave(status_);
 }
 
+// Media children work for nobody now; they end with the runs, when the engine does.
 void Engine::on_end(const Result<void>& reason) {
-    if (reason) return leave(0);
-    std::fprintf(stderr, "pg_atelier_executor: %s\n", reason.error().message.c_str());
-    leave(1);
+    if (!reason) std::fprintf(stderr, "pg_atelier_executor: %s\n", reason.error().message.c_str());
+    status_ = reason ? 0 : 1;
+    if (!paid_) return leave(status_);
+    alone_ = true;
+    for (const Attempt attempt : book_->drain())
+        forget(attempt);
+    for (auto& [attempt, job] : jobs_) {
+        if (book_->stop(attempt) != Stopped::was_running) continue;
+        job.answered = true;
+        job.run->kill();
+    }
+    paid_->go_on_alone();
+    leave_when_done();
 }
 
 // Opened anew for each use: a descriptor that is kept goes on leading to the directory that was there before something
@@ -256,6 +305,18 @@ void Engine::forget(Attempt attempt) {
 
 void Engine::answer(Attempt attempt, const std::string& payload) {
     channel_->send(FrameType::answer, attempt, payload);
+}
+
+void Engine::tell(const Notice& notice) {
+    if (notice.resolved) {
+        log(LogLevel::log, "executor: " + notice.kind + " is over");
+        return channel_->send(FrameType::alert, 0, core::write_json({{"kind", notice.kind}, {"resolved", true}}));
+    }
+    log(LogLevel::warning, "executor: " + notice.message);
+    channel_->send(FrameType::alert, 0,
+                   core::write_json({{"kind", notice.kind},
+                                     {"message", core::to_storable_text(notice.message, 1000)},
+                                     {"hint", core::to_storable_text(notice.hint, 1000)}}));
 }
 
 // Dropped when the worker is far behind: answers matter more.

@@ -1,5 +1,6 @@
 #pragma once
-// The engine: takes orders from the socket, has them done, answers. One thread; see event_loop.hpp.
+// The engine: takes orders from the socket, has them done, answers. One thread, see event_loop.hpp, but for what the
+// paid calls have done in their pool. Without a worker it goes on until those that are under way have ended.
 
 #include <cstdint>
 #include <memory>
@@ -15,6 +16,7 @@
 #include "executor/media_run.hpp"
 #include "executor/order.hpp"
 #include "executor/order_book.hpp"
+#include "executor/paid_calls.hpp"
 #include "storage/file_store.hpp"
 #include "wire/frame.hpp"
 
@@ -41,9 +43,12 @@ class Engine {
     void on_frame(const wire::Frame& frame);
     void on_hello(const std::string& payload);
     void on_order(Attempt attempt, const std::string& payload);
+    void on_providers(const std::string& payload);
+    void on_settled(const std::string& payload);
     void on_end(const core::Result<void>& reason);
 
     void admit(Attempt attempt, Order order, std::size_t bytes);
+    void warn_of_duplicate(Attempt attempt);
     void start_queued();
     core::Result<void> start(Attempt attempt, Job& job);
     void on_media_end(Attempt attempt, MediaEnd end);
@@ -59,6 +64,7 @@ class Engine {
     core::Result<storage::FileStore> store() const;
     void forget(Attempt attempt);
     void answer(Attempt attempt, const std::string& payload);
+    void tell(const Notice& notice);
     void log(LogLevel level, std::string_view message);
     void leave(int status);
 
@@ -68,6 +74,9 @@ class Engine {
     std::optional<Settings> settings_;  // empty until the hello
     std::optional<OrderBook> book_;     // empty until the hello
     std::unordered_map<Attempt, Job> jobs_;
+    std::optional<PaidCalls> paid_;  // empty until the hello
+    bool alone_ = false;             // the worker is gone
+    bool flush_over_ = false;        // answers that the worker has not taken by now are not waited for
     bool leaving_ = false;
     int status_ = 0;
 };

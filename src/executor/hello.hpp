@@ -1,6 +1,7 @@
 #pragma once
 // The first frame each way.
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -9,14 +10,18 @@
 
 namespace atelier::executor {
 
-// What the worker tells its executor: {"build","store_directory","media_children","media_program","shutdown_wait_ms"};
-// other members are left to later builds.
+// What the worker tells its executor:
+// {"build","store_directory","spool_directory","spool_limit_bytes","media_children",
+// "media_program","shutdown_wait_ms","drain_timeout_ms"}; other members are left to later builds.
 struct Settings {
     std::string build;
     std::string store_directory;          // absolute
+    std::string spool_directory;          // absolute
     std::string media_program;            // absolute
     unsigned media_children = 0;          // 1 to 64, at once
-    core::Milliseconds shutdown_wait{0};  // 0 to 1 h: how long a drain waits for what is running
+    std::uint64_t spool_limit = 0;        // bytes, at least 1 MiB
+    core::Milliseconds shutdown_wait{0};  // 0 to 1 h: how long a drain waits for media children
+    core::Milliseconds drain_timeout{0};  // 0 to 1 h: how long a drain, or an orphan, waits for paid calls
 };
 
 // Error of class invalid_request that names the member.

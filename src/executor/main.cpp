@@ -29,6 +29,9 @@ bool is_socket(int fd) {
 
 int engine_main() {
     atelier::executor::set_oom_score_adjustment(engine_oom_score_adjustment);
+    atelier::executor::raise_descriptor_limit();
+    // It will hold keys. Its files below /proc belong to root from now on.
+    atelier::executor::keep_memory_private();
     sigset_t termination;
     ::sigemptyset(&termination);
     ::sigaddset(&termination, SIGTERM);
@@ -59,6 +62,8 @@ int main() {
     }
     ::syscall(SYS_close_range, atelier::executor::last_word_pipe + 1, ~0U, 0);
     ::signal(SIGPIPE, SIG_IGN);
+    // A file that may not grow is a write that fails.
+    ::signal(SIGXFSZ, SIG_IGN);
     // Ignored, children would vanish unseen.
     ::signal(SIGCHLD, SIG_DFL);
     atelier::executor::forbid_core_files();

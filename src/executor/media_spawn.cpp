@@ -99,7 +99,10 @@ void arrange_descriptors(const MediaLaunch& launch) noexcept {
 [[noreturn]] void become_media(const MediaLaunch& launch, pid_t parent) noexcept {
     die_with(parent);
     ::setsid();
+    // The file below /proc is ours to write only while the memory is not private.
+    ::prctl(PR_SET_DUMPABLE, 1);
     set_oom_score_adjustment(1000);
+    ::prctl(PR_SET_DUMPABLE, 0);
     reset_signals();
     arrange_descriptors(launch);
     ::umask(077);

@@ -15,6 +15,8 @@ using core::Result;
 
 constexpr std::size_t max_lease_bytes = 16 * 1024;
 constexpr std::size_t max_inputs = 8;
+constexpr std::size_t max_ai_inputs = 16;
+constexpr std::size_t max_name_bytes = 200;
 constexpr std::size_t max_deletions = 1000;
 constexpr std::size_t max_deletion_key_bytes = 256 * 1024;
 constexpr std::string_view longest_extension = ".webp";
@@ -81,6 +83,54 @@ Result<Request> parse_compose(const Json& request) {
     return Request{std::move(compose)};
 }
 
+Result<std::vector<InputPicture>> parse_ai_inputs(const Json& request) {
+    std::vector<InputPicture> parsed;
+    if (!request.contains("inputs")) return parsed;
+    const Json* inputs = core::find_member(request, "inputs", Json::value_t::array);
+    if (!inputs || inputs->size() > max_ai_inputs) {
+        return refuse("the inputs of the order are no list, or more than " + std::to_string(max_ai_inputs));
+    }
+    for (const Json& entry : *inputs) {
+        auto input = parse_input(entry);
+        if (!input) return input.error();
+        parsed.push_back(std::move(*input));
+    }
+    return parsed;
+}
+
+// The object of that name; null when there is none.
+Result<Json> parse_optional_object(const Json& request, const char* name) {
+    if (!request.contains(name) || request.at(name).is_null()) return Json();
+    const Json* object = core::find_member(request, name, Json::value_t::object);
+    if (!object) return refuse("the " + std::string(name) + " of the order is no object");
+    return *object;
+}
+
+Result<Request> parse_ai(const std::string& provider, provider::Task task, const Json& order, const Json& request) {
+    const std::string* model = core::find_string(order, "model");
+    if (!model || model->empty() || model->size() > max_name_bytes) return refuse("the order names no model");
+    const std::string* prompt = core::find_string(request, "prompt");
+    if (!prompt || prompt->empty()) return refuse("the order has no prompt");
+    const std::string* system = core::find_string(request, "system");
+    auto schema = parse_optional_object(request, "schema");
+    if (!schema) return schema.error();
+    auto parameters = parse_optional_object(request, "parameters");
+    if (!parameters) return parameters.error();
+    auto inputs = parse_ai_inputs(request);
+    if (!inputs) return inputs.error();
+    AiRequest ai{
+        provider,           task, *model, *prompt, system ? *system : "", std::move(*schema), std::move(*parameters),
+        std::move(*inputs), {}};
+    if (ai.parameters.is_null()) ai.parameters = Json::object();
+    if (task != provider::Task::image) return Request{std::move(ai)};
+    const Json* output = core::find_member(request, "output", Json::value_t::object);
+    if (!output) return refuse("the order has no output");
+    auto prefix = parse_key_prefix(*output);
+    if (!prefix) return prefix.error();
+    ai.key_prefix = std::move(*prefix);
+    return Request{std::move(ai)};
+}
+
 Result<std::uint64_t> parse_limit(const Json& limits, const char* name, std::uint64_t standard) {
     if (!limits.contains(name)) return standard;
     const Json* member = core::find_member(limits, name, Json::value_t::number_unsigned);
@@ -137,10 +187,12 @@ Result<Request> parse_request(const Json& order) {
     if (!request) return refuse("the order has no request");
     if (*action == "storage.head") return parse_inspect(*request);
     if (*action == "storage.delete") return parse_delete(*request);
-    if (*action != "ai.image") return refuse("the action " + quote(*action) + " is not known");
+    const auto task = provider::task_from_string(*action);
+    if (!task) return refuse("the action " + quote(*action) + " is not known");
     const std::string* provider = core::find_string(order, "provider");
-    if (!provider) return refuse("the order has no provider");
-    if (*provider != "offline") return refuse("the provider " + quote(*provider) + " is not known");
+    if (!provider || provider->empty()) return refuse("the order has no provider");
+    if (*provider != "offline") return parse_ai(*provider, *task, order, *request);
+    if (*task != provider::Task::image) return refuse("the provider \"offline\" makes pictures only");
     return parse_compose(*request);
 }
 

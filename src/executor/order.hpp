@@ -10,6 +10,7 @@
 #include "core/clock.hpp"
 #include "core/json.hpp"
 #include "core/result.hpp"
+#include "provider/provider.hpp"
 
 namespace atelier::executor {
 
@@ -33,6 +34,19 @@ struct ComposeRequest {
     std::string key_prefix;            // of the object to make; the extension is appended
 };
 
+// `ai.image`, `ai.json` and `ai.text` of a configured provider: a call that costs money.
+struct AiRequest {
+    std::string provider;
+    provider::Task task;
+    std::string model;
+    std::string prompt;
+    std::string system;                // empty: none
+    core::Json schema;                 // an object, or null
+    core::Json parameters;             // an object
+    std::vector<InputPicture> inputs;  // at most 16
+    std::string key_prefix;            // image: of the object to make
+};
+
 // `storage.head`: what is this object?
 struct InspectRequest {
     std::string key;
@@ -44,7 +58,7 @@ struct DeleteRequest {
     std::vector<std::string> keys;  // 1 to 1000, together at most 256 KiB
 };
 
-using Request = std::variant<ComposeRequest, InspectRequest, DeleteRequest>;
+using Request = std::variant<ComposeRequest, InspectRequest, DeleteRequest, AiRequest>;
 
 struct Order {
     core::Json lease;               // echoed; {"attempt":n} when the order has none that can be

@@ -1,6 +1,7 @@
 #include "executor/process.hpp"
 
 #include <fcntl.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -21,6 +22,17 @@ bool set_oom_score_adjustment(int score) noexcept {
 void forbid_core_files() noexcept {
     const rlimit none{0, 0};
     ::setrlimit(RLIMIT_CORE, &none);
+}
+
+bool raise_descriptor_limit() noexcept {
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return false;
+    limit.rlim_cur = limit.rlim_max;
+    return ::setrlimit(RLIMIT_NOFILE, &limit) == 0;
+}
+
+void keep_memory_private() noexcept {
+    ::prctl(PR_SET_DUMPABLE, 0);
 }
 
 }  // namespace atelier::executor

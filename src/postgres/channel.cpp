@@ -10,6 +10,8 @@
 #include <cstring>
 #include <utility>
 
+#include "core/text.hpp"
+
 namespace atelier::postgres {
 
 namespace {
@@ -19,7 +21,13 @@ constexpr std::size_t frames_at_a_time = 64;
 }  // namespace
 
 Channel::~Channel() {
+    for (Outgoing& frame : output_)
+        forget(frame);
     close(socket_);
+}
+
+void Channel::forget(Outgoing& frame) noexcept {
+    if (frame.type == wire::FrameType::providers) core::wipe(frame.bytes);
 }
 
 bool Channel::queue(wire::FrameType type, std::int64_t attempt, std::string_view payload) {
@@ -64,6 +72,7 @@ void Channel::written(std::size_t bytes) {
         }
         bytes -= left;
         head_written_ = 0;
+        forget(output_.front());
         output_.pop_front();
     }
 }

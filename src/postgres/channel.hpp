@@ -50,6 +50,8 @@ class Channel {
 
     bool parse(std::vector<wire::Frame>& frames);
     void written(std::size_t bytes);
+    // Frames with keys are overwritten before their memory is given back.
+    static void forget(Outgoing& frame) noexcept;
 
     int socket_;
     std::deque<Outgoing> output_;

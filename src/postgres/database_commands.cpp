@@ -83,22 +83,23 @@ void stop_worker(DatabaseSlot& slot) {
 }
 
 // False when the slot has gone to another database since it was looked up.
-bool hold_slot(DatabaseSlot& slot, Oid database) noexcept {
+bool hold_slot(DatabaseSlot& slot, Oid database, bool drops) noexcept {
     const auto position = &slot - shared_state()->slots;
     if (held[position]) return true;
     SpinGuard guard(slot.lock);
     if (slot.database != database) return false;
+    slot.dropping = drops || (slot.holds > 0 && slot.dropping);
     slot.holds++;
     held[position] = holds_any = true;
     return true;
 }
 
-void hold(Oid database) {
+void hold(Oid database, bool drops) {
     for (int i = 0; i < slot_lookups; ++i) {
         DatabaseSlot* slot = reserve_slot(database);
         if (slot == nullptr) return;
         watch_transaction_end();
-        if (hold_slot(*slot, database)) return stop_worker(*slot);
+        if (hold_slot(*slot, database, drops)) return stop_worker(*slot);
     }
 }
 
@@ -107,7 +108,7 @@ void on_utility(PlannedStmt* planned, const char* query, bool read_only_tree, Pr
                 QueryCompletion* completion) {
     if (IsTransactionState()) {
         const Oid database = needed_database(planned->utilityStmt);
-        if (OidIsValid(database)) hold(database);
+        if (OidIsValid(database)) hold(database, IsA(planned->utilityStmt, DropdbStmt));
         if (drops_an_extension(planned->utilityStmt)) recheck_extension_at_commit();
     }
     const ProcessUtility_hook_type next = previous_hook != nullptr ? previous_hook : standard_ProcessUtility;

@@ -100,6 +100,19 @@ void run_for_integer(Plain& call) {
     call.result = DatumGetInt32(cell(0, 1));
 }
 
+// Functions of the epoch that return one integer.
+struct EpochCall {
+    Statement* statement;
+    std::int64_t epoch;
+    std::int32_t result;
+};
+
+void run_for_epoch(EpochCall& call) {
+    Datums values = {Int64GetDatum(call.epoch)};
+    execute(*call.statement, values);
+    call.result = DatumGetInt32(cell(0, 1));
+}
+
 }  // namespace
 
 std::optional<std::string> begin_incarnation(std::int64_t epoch) {
@@ -119,14 +132,22 @@ std::optional<std::string> begin_incarnation(std::int64_t epoch) {
 }
 
 std::int32_t reclaim(std::int64_t epoch) {
+    static Statement statement{"select atelier_internal.reclaim($1)", 1, {INT8OID}};
+    EpochCall call{&statement, epoch, 0};
+    call_postgres(run_for_epoch, call);
+    return call.result;
+}
+
+std::int32_t resolve_draining(std::int64_t epoch, const std::vector<std::int64_t>& except) {
     struct Call {
         std::int64_t epoch;
+        const std::vector<std::int64_t>& except;
         std::int32_t left;
-    } call{epoch, 0};
+    } call{epoch, except, 0};
     call_postgres<Call>(
         [](Call& c) {
-            static Statement statement{"select atelier_internal.reclaim($1)", 1, {INT8OID}};
-            Datums values = {Int64GetDatum(c.epoch)};
+            static Statement statement{"select atelier_internal.resolve_draining($1, $2)", 2, {INT8OID, INT8ARRAYOID}};
+            Datums values = {Int64GetDatum(c.epoch), array_datum(c.except)};
             execute(statement, values);
             c.left = DatumGetInt32(cell(0, 1));
         },
@@ -151,23 +172,19 @@ LockedAttempts settle(std::int64_t epoch, const std::string& answers) {
     return std::move(call.locked);
 }
 
-bool settle_rejected(std::int64_t epoch, std::int64_t attempt, const std::string& sqlstate,
-                     const std::string& message) {
+bool settle_rejected(const Rejection& rejection) {
     struct Call {
-        std::int64_t epoch;
-        std::int64_t attempt;
-        const std::string& sqlstate;
-        const std::string& message;
+        const Rejection& rejection;
         bool done;
-    } call{epoch, attempt, sqlstate, message, false};
+    } call{rejection, false};
     call_postgres<Call>(
         [](Call& c) {
-            static Statement statement{
-                "select atelier_internal.settle_rejected($1, pg_catalog.jsonb_build_object('attempt', $2), $3, $4)",
-                4,
-                {INT8OID, INT8OID, TEXTOID, TEXTOID}};
-            Datums values = {Int64GetDatum(c.epoch), Int64GetDatum(c.attempt), text_datum(c.sqlstate),
-                             text_datum(c.message)};
+            static Statement statement{"select atelier_internal.settle_rejected($1, $2, $3, $4, $5, $6)",
+                                       6,
+                                       {INT8OID, INT8OID, INT8OID, TEXTOID, TEXTOID, TEXTOID}};
+            const Rejection& in = c.rejection;
+            Datums values = {Int64GetDatum(in.epoch), Int64GetDatum(in.attempt), Int64GetDatum(in.token),
+                             text_datum(in.answer),   text_datum(in.sqlstate),   text_datum(in.message)};
             execute(statement, values);
             c.done = DatumGetBool(cell(0, 1));
         },
@@ -205,7 +222,7 @@ std::vector<LeasedRow> lease(const LeaseRequest& request) {
     call_postgres<Call>(
         [](Call& c) {
             static Statement statement{
-                "select attempt_id, lane_id, priority, sequence, timeout_ms, order_text"
+                "select attempt_id, lane_id, priority, sequence, timeout_ms, order_text, coalesce(paid, false)"
                 " from atelier_internal.lease($1, $2, $3, $4, $5, $6, $7)",
                 7,
                 {INT8OID, INT4OID, INT4ARRAYOID, INT2ARRAYOID, INT8ARRAYOID, INT4ARRAYOID, INT4ARRAYOID}};
@@ -224,10 +241,12 @@ std::vector<LeasedRow> lease(const LeaseRequest& request) {
                 const Datum timeout = cell(row, 5, &no_timeout);
                 const Datum order = cell(row, 6, &no_order);
                 const text* bytes = no_order ? nullptr : DatumGetTextPP(order);
+                const bool paid = DatumGetBool(cell(row, 7));
                 LeasedRow& out = c.rows.emplace_back();
                 out.entry = entry;
                 if (!no_attempt) out.attempt = DatumGetInt64(attempt);
                 if (!no_timeout) out.timeout_ms = DatumGetInt32(timeout);
+                out.paid = paid;
                 if (bytes != nullptr) out.order.emplace(VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes));
             }
         },
@@ -306,6 +325,23 @@ LockedAttempts release(std::int64_t epoch, const std::vector<std::int64_t>& atte
     return std::move(call.locked);
 }
 
+LockedAttempts drain(std::int64_t epoch, const std::vector<std::int64_t>& attempts) {
+    struct Call {
+        std::int64_t epoch;
+        const std::vector<std::int64_t>& attempts;
+        LockedAttempts locked;
+    } call{epoch, attempts, {}};
+    call_postgres<Call>(
+        [](Call& c) {
+            static Statement statement{"select atelier_internal.drain($1, $2)", 2, {INT8OID, INT8ARRAYOID}};
+            Datums values = {Int64GetDatum(c.epoch), array_datum(c.attempts)};
+            execute(statement, values);
+            collect_attempts(c.locked);
+        },
+        call);
+    return std::move(call.locked);
+}
+
 void maintain() {
     static Statement statement{"select atelier_internal.maintain()", 0, {}};
     Plain call{&statement, 0};
@@ -323,6 +359,19 @@ void raise_alert(const std::string& kind, const std::string& message, const std:
             static Statement statement{
                 "select atelier_internal.raise_alert($1, $2, $3)", 3, {TEXTOID, TEXTOID, TEXTOID}};
             Datums values = {text_datum(c.kind), text_datum(c.message), text_datum(c.hint)};
+            execute(statement, values);
+        },
+        call);
+}
+
+void resolve_alert(const std::string& kind) {
+    struct Call {
+        const std::string& kind;
+    } call{kind};
+    call_postgres<Call>(
+        [](Call& c) {
+            static Statement statement{"select atelier.resolve_alert($1)", 1, {TEXTOID}};
+            Datums values = {text_datum(c.kind)};
             execute(statement, values);
         },
         call);

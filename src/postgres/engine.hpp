@@ -14,6 +14,7 @@ struct LeasedRow {
     std::int64_t attempt = 0;  // 0: the entry was consumed without an attempt
     std::int32_t timeout_ms = 0;
     std::optional<std::string> order;  // nullopt: nothing to send
+    bool paid = false;                 // a provider bills it
 };
 
 struct LeaseRequest {
@@ -27,16 +28,27 @@ struct LeaseRequest {
 // nullopt: go on; otherwise why the engine pauses.
 std::optional<std::string> begin_incarnation(std::int64_t epoch);
 
-// Leases of dead incarnations that could not be taken back yet, because somebody holds their jobs locked.
+// Leases of dead incarnations that could not be taken over yet, because somebody holds their jobs locked.
 std::int32_t reclaim(std::int64_t epoch);
+// Draining jobs that could not be resolved yet, for the same reason. Those of the attempts `except` go on draining.
+std::int32_t resolve_draining(std::int64_t epoch, const std::vector<std::int64_t>& except);
 
 // Attempts whose jobs somebody holds locked: nothing was done for them, they are to be tried again.
 using LockedAttempts = std::vector<std::int64_t>;
 
 // `answers` is the text of a JSON array.
 LockedAttempts settle(std::int64_t epoch, const std::string& answers);
+struct Rejection {
+    std::int64_t epoch;
+    std::int64_t attempt;
+    std::int64_t token;
+    const std::string& answer;
+    std::string sqlstate;
+    std::string message;
+};
+
 // False: the job is locked.
-bool settle_rejected(std::int64_t epoch, std::int64_t attempt, const std::string& sqlstate, const std::string& message);
+bool settle_rejected(const Rejection& rejection);
 
 std::int32_t promote(std::int32_t limit);
 // How many are left because somebody holds them locked.
@@ -50,7 +62,11 @@ std::vector<std::int64_t> pending_cancellations();
 LockedAttempts release(std::int64_t epoch, const std::vector<std::int64_t>& attempts, const std::string& error_class,
                        bool count_crash, const std::string& message);
 
+// For paid attempts whose executor is gone.
+LockedAttempts drain(std::int64_t epoch, const std::vector<std::int64_t>& attempts);
+
 void maintain();
+void resolve_alert(const std::string& kind);
 void raise_alert(const std::string& kind, const std::string& message, const std::string& hint);
 void notify_listeners();
 

@@ -21,8 +21,10 @@ constexpr seconds report_within{2};  // the nanny's word on the engine's end
 constexpr seconds lived_long_enough{10};
 constexpr seconds longest_backoff{30};
 constexpr seconds foreign_build_backoff{60};
+constexpr seconds drained_with_worker{2};  // paid calls, before the executor that has them is let go
 constexpr milliseconds kill_step{5};
 constexpr milliseconds kill_within{1000};
+constexpr milliseconds leave_within{200};
 constexpr std::size_t hello_bytes = 4096;
 constexpr int last_reads = 8;  // of about a megabyte: more than a socket holds
 
@@ -48,14 +50,15 @@ std::optional<Hello> read_hello(const std::string& payload) {
 
 }  // namespace
 
-LinkEvents ExecutorLink::pump(core::Instant now, bool busy, bool may_read) {
+LinkEvents ExecutorLink::pump(core::Instant now, Load load, bool may_read) {
     LinkEvents events;
     reap_old();
     // Silence counts from the first order, not from the last answer before a pause.
-    if (watched(busy) && !was_watched_) heard_at_ = pinged_at_ = now;
-    was_watched_ = watched(busy);
+    if (watched(load) && !was_watched_) heard_at_ = pinged_at_ = now;
+    was_watched_ = watched(load);
     if (state_ == State::down && !retired_ && now >= retry_at_) start(now, events);
-    if (channel_) exchange(now, busy, may_read, events);
+    if (channel_) exchange(now, load, may_read, events);
+    if (state_ == State::draining) check_drain(now, load, events);
     if (state_ == State::dying) bury(now, events);
     return events;
 }
@@ -74,12 +77,13 @@ void ExecutorLink::start(core::Instant now, LinkEvents& events) {
     engine_ = 0;
     started_at_ = heard_at_ = pinged_at_ = now;
     answered_ = killed_silent_ = dismissed_ = outdated_ = false;
+    draining_since_.reset();
     death_reason_.clear();
     unsent_.clear();
     if (!channel_->queue(wire::FrameType::hello, 0, plan_.hello)) begin_dying(now, "the hello is too long");
 }
 
-void ExecutorLink::exchange(core::Instant now, bool busy, bool may_read, LinkEvents& events) {
+void ExecutorLink::exchange(core::Instant now, Load load, bool may_read, LinkEvents& events) {
     const bool writable = channel_->flush();
     bool open = true;
     std::vector<wire::Frame> frames;
@@ -97,7 +101,7 @@ void ExecutorLink::exchange(core::Instant now, bool busy, bool may_read, LinkEve
     }
     // While we do not read, its silence is ours.
     if (may_read) {
-        check_silence(now, busy);
+        check_silence(now, load);
     } else {
         heard_at_ = now;
     }
@@ -117,12 +121,20 @@ void ExecutorLink::handle(wire::Frame& frame, core::Instant now, LinkEvents& eve
         case wire::FrameType::log:
             events.log_frames.push_back(std::move(frame.payload));
             return;
+        case wire::FrameType::alert:
+            events.alert_frames.push_back(std::move(frame.payload));
+            return;
+        case wire::FrameType::adopted:
+            events.adopted = true;
+            return;
         case wire::FrameType::pong:
             return;
         case wire::FrameType::order:
         case wire::FrameType::cancel:
         case wire::FrameType::ping:
         case wire::FrameType::drain:
+        case wire::FrameType::providers:
+        case wire::FrameType::settled:
             break;
     }
     begin_dying(now, "it sent a frame that only a worker sends");
@@ -151,14 +163,14 @@ void ExecutorLink::greet(const std::string& payload, core::Instant now, LinkEven
     process_->kill_engine(engine_);
 }
 
-void ExecutorLink::check_silence(core::Instant now, bool busy) {
+void ExecutorLink::check_silence(core::Instant now, Load load) {
     if (state_ == State::greeting && now - started_at_ >= greet_within) {
         killed_silent_ = true;
         begin_dying(now, "it said no hello");
         process_->kill_engine(engine_);
         return;
     }
-    if (!watched(busy) || state_ == State::greeting) return;
+    if (!watched(load) || state_ == State::greeting) return;
     if (now - heard_at_ >= silent_too_long) {
         killed_silent_ = true;
         begin_dying(now, "it was silent");
@@ -167,6 +179,19 @@ void ExecutorLink::check_silence(core::Instant now, bool busy) {
         pinged_at_ = now;
         if (!channel_->queue(wire::FrameType::ping, 0, {})) begin_dying(now, "a ping did not fit");
     }
+}
+
+void ExecutorLink::check_drain(core::Instant now, Load load, LinkEvents& events) {
+    if (!draining_since_) draining_since_ = now;
+    // At a stop the worker waits for answers itself, and says when it is enough.
+    if (!load.paid || retired_ || now - *draining_since_ < drained_with_worker) return;
+    ExecutorDeath death;
+    death.how = "it was let go with paid calls under way";
+    death.blameless = death.asked_for = true;
+    death.unsent = channel_->unsent_orders();
+    events.death = std::move(death);
+    let_go();
+    retry_at_ = now;
 }
 
 void ExecutorLink::begin_dying(core::Instant now, std::string reason) {
@@ -203,6 +228,7 @@ void ExecutorLink::bury(core::Instant now, LinkEvents& events) {
 
 void ExecutorLink::reap_old() noexcept {
     std::erase_if(leaving_, [](const std::unique_ptr<ExecutorProcess>& process) { return process->reap(); });
+    std::erase_if(orphans_, [](const Orphan& orphan) { return orphan.process->reap(); });
 }
 
 // A failure is no reason to close the socket yet: there may be answers in it.
@@ -238,7 +264,13 @@ std::vector<std::int64_t> ExecutorLink::drain() {
 
 void ExecutorLink::kill_now() noexcept {
     retired_ = true;
+    const bool asked = state_ == State::draining;
     channel_.reset();
+    // One that has nothing to do tidies its spool and goes; killed, it would leave settled answers to the next one.
+    for (auto waited = milliseconds{0}; asked && process_ && waited < leave_within; waited += kill_step) {
+        if (process_->reap()) process_.reset();
+        if (process_) poll(nullptr, 0, static_cast<int>(kill_step.count()));
+    }
     if (process_) {
         process_->kill_engine(engine_);
         leaving_.push_back(std::move(process_));
@@ -254,12 +286,28 @@ void ExecutorLink::kill_now() noexcept {
     reap_old();
 }
 
+void ExecutorLink::kill_all() noexcept {
+    for (Orphan& orphan : orphans_) {
+        orphan.process->kill_engine(orphan.engine);
+        leaving_.push_back(std::move(orphan.process));
+    }
+    orphans_.clear();
+    kill_now();
+}
+
+void ExecutorLink::let_go() noexcept {
+    channel_.reset();
+    if (process_) orphans_.push_back({std::move(process_), engine_});
+    state_ = State::down;
+    engine_ = 0;
+}
+
 int ExecutorLink::fd() const noexcept {
     if (channel_) return channel_->fd();
     return state_ == State::dying ? process_->pipe() : -1;
 }
 
-core::Instant ExecutorLink::next_timer(bool busy) const noexcept {
+core::Instant ExecutorLink::next_timer(Load load) const noexcept {
     switch (state_) {
         case State::down:
             return retired_ ? core::Instant::max() : retry_at_;
@@ -271,7 +319,9 @@ core::Instant ExecutorLink::next_timer(bool busy) const noexcept {
         case State::draining:
             break;
     }
-    return watched(busy) ? std::min(pinged_at_ + ping_every, heard_at_ + silent_too_long) : core::Instant::max();
+    if (!watched(load)) return core::Instant::max();
+    const core::Instant timer = std::min(pinged_at_ + ping_every, heard_at_ + silent_too_long);
+    return draining_since_ && load.paid && !retired_ ? std::min(timer, *draining_since_ + drained_with_worker) : timer;
 }
 
 }  // namespace atelier::postgres

@@ -4,6 +4,11 @@
 //
 //   down -> greeting -> ready -> (draining) -> dying -> down
 //
+// An executor that was sent away drains: it ends what runs, while nothing is leased. Media work ends within
+// shutdown_wait, paid calls may take drain_timeout. So one that still has paid calls after two seconds is let go: the
+// socket is closed, it becomes an orphan that nobody kills, and the next executor, which starts at once, finds what it
+// brings in its segment of the spool. For the pump that is a death like others; only its `how` differs.
+//
 // No PostgreSQL here.
 
 #include <memory>
@@ -40,9 +45,17 @@ struct ExecutorDeath {
     std::vector<std::int64_t> unsent;  // orders that never left the worker
 };
 
+// What the executor has not answered yet.
+struct Load {
+    bool busy = false;  // orders
+    bool paid = false;  // paid ones among them
+};
+
 struct LinkEvents {
     std::vector<ReceivedAnswer> answers;
-    std::vector<std::string> log_frames;  // payloads
+    std::vector<std::string> log_frames;    // payloads
+    std::vector<std::string> alert_frames;  // payloads
+    bool adopted = false;                   // after the answers
     std::optional<ExecutorDeath> death;
     std::optional<std::string> start_failure;
     std::optional<std::string> foreign_build;  // the build id that does not match ours
@@ -53,8 +66,8 @@ class ExecutorLink {
   public:
     explicit ExecutorLink(ExecutorPlan plan) : plan_(std::move(plan)) {}
 
-    // Does everything that is due: reads, writes, pings, starts, buries. `busy`: orders are in flight.
-    LinkEvents pump(core::Instant now, bool busy, bool may_read);
+    // Does everything that is due: reads, writes, pings, starts, buries.
+    LinkEvents pump(core::Instant now, Load load, bool may_read);
 
     // Writes what was queued since. A connection that is gone is the next pump()'s to find.
     void flush();
@@ -73,13 +86,18 @@ class ExecutorLink {
     std::vector<std::int64_t> drain();
     // No start after this.
     void retire() noexcept { retired_ = true; }
-    // Ends the executor within about a second; blocks for that long at worst.
+    // Ends the executor within about a second; blocks for that long at worst. One that was asked to leave before gets a
+    // moment to do so by itself. Orphans go on.
     void kill_now() noexcept;
+    // The same, orphans too: nobody is left to take their answers.
+    void kill_all() noexcept;
+    // Closes the socket: the executor ends its paid calls as an orphan, the rest of its work is lost.
+    void let_go() noexcept;
 
     // For the one wait point: a descriptor (-1: none), whether to wait for room to write, and until when.
     int fd() const noexcept;
     bool wants_write() const noexcept { return channel_ && channel_->has_output(); }
-    core::Instant next_timer(bool busy) const noexcept;
+    core::Instant next_timer(Load load) const noexcept;
 
     pid_t engine() const noexcept { return state_ == State::down ? 0 : engine_; }
     pid_t nanny() const noexcept { return process_ ? process_->nanny() : 0; }
@@ -87,13 +105,18 @@ class ExecutorLink {
 
   private:
     enum class State { down, greeting, ready, draining, dying };
+    struct Orphan {
+        std::unique_ptr<ExecutorProcess> process;
+        pid_t engine;
+    };
 
     void start(core::Instant now, LinkEvents& events);
-    void exchange(core::Instant now, bool busy, bool may_read, LinkEvents& events);
+    void exchange(core::Instant now, Load load, bool may_read, LinkEvents& events);
     void handle(wire::Frame& frame, core::Instant now, LinkEvents& events);
     void greet(const std::string& payload, core::Instant now, LinkEvents& events);
-    bool watched(bool busy) const noexcept { return busy || state_ == State::draining; }
-    void check_silence(core::Instant now, bool busy);
+    bool watched(Load load) const noexcept { return load.busy || state_ == State::draining; }
+    void check_silence(core::Instant now, Load load);
+    void check_drain(core::Instant now, Load load, LinkEvents& events);
     void ask_to_leave();
     void begin_dying(core::Instant now, std::string reason);
     void bury(core::Instant now, LinkEvents& events);
@@ -105,6 +128,7 @@ class ExecutorLink {
     std::unique_ptr<ExecutorProcess> process_;
     std::unique_ptr<Channel> channel_;
     std::vector<std::unique_ptr<ExecutorProcess>> leaving_;  // dead or dying, not reaped yet
+    std::vector<Orphan> orphans_;                            // let go, not reaped yet
     pid_t engine_ = 0;
     std::optional<bool> build_matches_;
 
@@ -113,6 +137,7 @@ class ExecutorLink {
     core::Instant heard_at_{};
     core::Instant pinged_at_{};
     core::Instant dying_since_{};
+    std::optional<core::Instant> draining_since_;
     core::Milliseconds backoff_{0};
     int early_deaths_ = 0;
     bool answered_ = false;  // this executor gave an answer: it works

@@ -41,9 +41,14 @@ ExecutorPlan make_executor_plan() {
     Places places;
     call_postgres(find_places, places);
     const core::Json hello = {
-        {"build", core::build_id()},       {"store_directory", places.store},
-        {"spool_directory", places.spool}, {"media_children", settings::media_children},
-        {"media_program", places.media},   {"shutdown_wait_ms", settings::shutdown_wait_ms},
+        {"build", core::build_id()},
+        {"store_directory", places.store},
+        {"spool_directory", places.spool},
+        {"media_children", settings::media_children},
+        {"media_program", places.media},
+        {"shutdown_wait_ms", settings::shutdown_wait_ms},
+        {"drain_timeout_ms", settings::drain_timeout_ms},
+        {"spool_limit_bytes", std::int64_t{settings::spool_limit_kb} * 1024},
     };
     return {places.executor, places.spool + "/executor.log", core::write_json(hello), std::string(core::build_id())};
 }

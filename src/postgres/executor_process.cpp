@@ -96,16 +96,19 @@ class SpawnPlan {
     posix_spawnattr_t attributes_;
 };
 
-void cap_log(const std::string& log_file) noexcept {
+// The file, emptied if it has become too long; without one an executor works all the same.
+const char* log_or_nowhere(const std::string& log_file) noexcept {
+    const Descriptor log(
+        open(log_file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600));
     struct stat facts;
-    if (lstat(log_file.c_str(), &facts) != 0 || !S_ISREG(facts.st_mode) || facts.st_size <= log_bytes) return;
-    if (truncate(log_file.c_str(), 0) != 0) return;
+    if (log.get() < 0 || fstat(log.get(), &facts) != 0 || !S_ISREG(facts.st_mode)) return "/dev/null";
+    if (facts.st_size > log_bytes && ftruncate(log.get(), 0) != 0) return "/dev/null";
+    return log_file.c_str();
 }
 
 }  // namespace
 
 core::Result<ExecutorProcess::Started> ExecutorProcess::start(const std::string& program, const std::string& log_file) {
-    cap_log(log_file);
     int pair[2];
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) != 0) {
         return failure("could not make a socket pair", errno);
@@ -120,7 +123,7 @@ core::Result<ExecutorProcess::Started> ExecutorProcess::start(const std::string&
         return failure("no file descriptor is free", EMFILE);
     }
     SpawnPlan plan;
-    if (const int error = plan.prepare(log_file.c_str(), theirs.get(), writing.get())) {
+    if (const int error = plan.prepare(log_or_nowhere(log_file), theirs.get(), writing.get())) {
         return failure("could not prepare the executor's start", error);
     }
     pid_t pid = 0;
@@ -173,13 +176,9 @@ bool ExecutorProcess::reap() noexcept {
     return reaped_;
 }
 
-void kill_stray_executor(pid_t engine, pid_t nanny) noexcept {
-    if (nanny <= 1 || getpgid(nanny) != nanny) return;
-    if (engine > 1 && engine != nanny && getpgid(engine) == nanny) {
-        kill(engine, SIGKILL);
-    } else {
-        kill(-nanny, SIGKILL);
-    }
+void dismiss_stray_executor(pid_t nanny) noexcept {
+    // The nanny passes it on to the engine.
+    if (nanny > 1 && getpgid(nanny) == nanny) kill(nanny, SIGTERM);
 }
 
 bool ended_blamelessly(const std::string& end) noexcept {

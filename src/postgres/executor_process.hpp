@@ -54,8 +54,9 @@ struct ExecutorProcess::Started {
     int socket;
 };
 
-// Kills the executor that another incarnation of the worker left: pids that name no such group are left alone.
-void kill_stray_executor(pid_t engine, pid_t nanny) noexcept;
+// Asks the executor that a hung worker has to leave: it takes no new order and lets paid calls end, whose answers the
+// next executor finds in the spool. A pid that names no such group is left alone.
+void dismiss_stray_executor(pid_t nanny) noexcept;
 
 // Why the engine ended is nobody's fault in a job: SIGKILL, SIGTERM or status 0.
 bool ended_blamelessly(const std::string& end) noexcept;

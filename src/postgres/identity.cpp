@@ -6,19 +6,26 @@ namespace atelier::postgres {
 
 namespace {
 
-char* own_directory(const char* setting, const char* leaf) {
-    if (setting != nullptr && setting[0] != '\0') return pstrdup(setting);
+bool is_set(const char* setting) {
+    return setting != nullptr && setting[0] != '\0';
+}
+
+char* below_data_directory(const char* leaf) {
     return psprintf("%s/pg_atelier/%u/%s", DataDir, MyDatabaseId, leaf);
 }
 
 }  // namespace
 
 char* store_directory_path() {
-    return own_directory(settings::store_directory, "store");
+    const char* setting = settings::store_directory;
+    return is_set(setting) ? pstrdup(setting) : below_data_directory("store");
 }
 
 char* spool_directory_path() {
-    return own_directory(settings::spool_directory, "spool");
+    const char* setting = settings::spool_directory;
+    if (!is_set(setting)) return below_data_directory("spool");
+    // Whoever reads a spool drops from it what its own database knows nothing of.
+    return psprintf("%s/" UINT64_FORMAT "-%u", setting, GetSystemIdentifier(), MyDatabaseId);
 }
 
 char* program_path(const char* program) {

@@ -8,7 +8,8 @@ namespace atelier::postgres {
 
 // Absolute directory of the store "file": the setting, or pg_atelier/<database oid>/store below the data directory.
 char* store_directory_path();
-// The same for the spool of executors.
+// That of the spool of executors: <system identifier>-<database oid> in the directory that the setting names, or
+// pg_atelier/<database oid>/spool below the data directory.
 char* spool_directory_path();
 // Absolute path of one of our programs.
 char* program_path(const char* program);

@@ -1,6 +1,7 @@
 #include "postgres/in_flight.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <utility>
 
 namespace atelier::postgres {
@@ -48,10 +49,23 @@ std::string_view lease_of_order(std::string_view order) noexcept {
     return order.substr(at, object_length(order.substr(at)));
 }
 
+std::optional<std::int64_t> token_of(std::string_view lease_or_answer) noexcept {
+    // Not inside of a string, where the quote before the colon would be escaped.
+    constexpr std::string_view key = "\"token\":";
+    const std::size_t found = lease_or_answer.find(key);
+    if (found == std::string_view::npos) return std::nullopt;
+    const std::string_view rest = lease_or_answer.substr(skip_space(lease_or_answer, found + key.size()));
+    std::int64_t token = 0;
+    const auto read = std::from_chars(rest.data(), rest.data() + rest.size(), token);
+    return read.ec == std::errc() ? std::optional(token) : std::nullopt;
+}
+
 void InFlight::add(std::int64_t attempt, Order order) {
     if (orders_.empty() || order.deadline < earliest_) earliest_ = order.deadline;
-    const std::int32_t lane = order.lane;
-    if (orders_.insert_or_assign(attempt, std::move(order)).second) ++lanes_[lane];
+    take(attempt);
+    ++lanes_[order.lane];
+    if (order.paid) ++paid_;
+    orders_.emplace(attempt, std::move(order));
 }
 
 std::optional<Order> InFlight::take(std::int64_t attempt) {
@@ -61,6 +75,7 @@ std::optional<Order> InFlight::take(std::int64_t attempt) {
     orders_.erase(found);
     const auto lane = lanes_.find(order->lane);
     if (lane != lanes_.end() && --lane->second == 0) lanes_.erase(lane);
+    if (order->paid) --paid_;
     return order;
 }
 

@@ -16,11 +16,16 @@ struct Order {
     std::int32_t lane = 0;
     core::Instant deadline;  // when the worker gives the answer itself
     std::string lease;       // JSON object, echoed in the answer
+    bool paid = false;       // a provider bills it: it is never given back unless it is known not to have been sent
 };
 
 // The JSON object that is the value of the key "lease", which an order has first: {"lease":{...}, ...}.
 // Empty when the text has another form.
 std::string_view lease_of_order(std::string_view order) noexcept;
+
+// The token that a lease names, or an answer, which echoes its lease before anything that came from a service. nullopt:
+// none.
+std::optional<std::int64_t> token_of(std::string_view lease_or_answer) noexcept;
 
 class InFlight {
   public:
@@ -30,6 +35,7 @@ class InFlight {
     const Order* find(std::int64_t attempt) const;
 
     std::size_t size() const noexcept { return orders_.size(); }
+    std::size_t paid() const noexcept { return paid_; }
     bool empty() const noexcept { return orders_.empty(); }
     std::vector<std::int64_t> attempts() const;
     // Lane -> orders in flight, lanes with none left out.
@@ -42,6 +48,7 @@ class InFlight {
   private:
     std::unordered_map<std::int64_t, Order> orders_;
     std::unordered_map<std::int32_t, std::int32_t> lanes_;
+    std::size_t paid_ = 0;
     core::Instant earliest_{};  // a lower bound, made exact when it passes
 };
 

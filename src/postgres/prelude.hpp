@@ -30,6 +30,7 @@
 #include <string_view>
 #include <type_traits>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -49,15 +50,20 @@ extern "C" {
 
 #include <access/heapam.h>
 #include <access/htup_details.h>
+#include <access/reloptions.h>
 #include <access/table.h>
 #include <access/tableam.h>
 #include <access/xact.h>
 #include <access/xlog.h>
+#include <catalog/dependency.h>
 #include <catalog/namespace.h>
 #include <catalog/pg_authid.h>
 #include <catalog/pg_database.h>
 #include <catalog/pg_extension.h>
+#include <catalog/pg_foreign_data_wrapper.h>
+#include <catalog/pg_foreign_server.h>
 #include <catalog/pg_type.h>
+#include <catalog/pg_user_mapping.h>
 #include <commands/dbcommands.h>
 #include <commands/defrem.h>
 #include <commands/extension.h>
@@ -65,6 +71,7 @@ extern "C" {
 #include <common/file_perm.h>
 #include <executor/spi.h>
 #include <fmgr.h>
+#include <foreign/foreign.h>
 #include <funcapi.h>
 #include <miscadmin.h>
 #include <nodes/parsenodes.h>
@@ -91,6 +98,7 @@ extern "C" {
 #include <utils/builtins.h>
 #include <utils/fmgrprotos.h>
 #include <utils/guc.h>
+#include <utils/inval.h>
 #include <utils/jsonb.h>
 #include <utils/lsyscache.h>
 #include <utils/memutils.h>
@@ -100,4 +108,5 @@ extern "C" {
 #include <utils/timeout.h>
 #include <utils/timestamp.h>
 #include <utils/uuid.h>
+#include <utils/varlena.h>
 }

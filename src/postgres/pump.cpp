@@ -1,5 +1,6 @@
 #include "postgres/pump.hpp"
 
+#include "postgres/providers.hpp"
 #include "postgres/server_log.hpp"
 #include "postgres/settings.hpp"
 #include "postgres/transaction.hpp"
@@ -31,8 +32,8 @@ bool Pump::Batch::empty() const noexcept {
 }
 
 bool Pump::Batch::only_leases() const noexcept {
-    return answers == 0 && releases == 0 && !reclaim && !resolve && !promote && !sweep && !cancellations &&
-           !refresh_due && !recheck;
+    return answers == 0 && releases == 0 && drains == 0 && !reclaim && !resolve_draining && !providers && !resolve &&
+           !promote && !sweep && !cancellations && !refresh_due && !recheck;
 }
 
 Pump::Pump(WorkerSlot& slot, ExecutorLink& link, std::int64_t epoch) : slot_(slot), link_(link), epoch_(epoch) {
@@ -77,7 +78,10 @@ Pump::Batch Pump::plan(core::Instant now) const {
     Batch batch;
     batch.answers = batch_of_answers();
     batch.releases = releases_.size();
+    batch.drains = drains_.size();
     batch.reclaim = reclaim_wanted_;
+    batch.resolve_draining = may_resolve_draining();
+    batch.providers = leasing_ && providers_unsent_ && link_.ready();
     batch.sweep = leasing_ && (sweep_wanted_ || now >= sweep_at());
     batch.resolve = resolve_wanted_ || batch.sweep;
     batch.cancellations = cancellations_wanted_ || batch.sweep;
@@ -96,7 +100,8 @@ Pump::Batch Pump::plan(core::Instant now) const {
 }
 
 core::Instant Pump::next_action(core::Instant now) const {
-    core::Instant at = std::min(maintain_at_, in_flight_.next_deadline().value_or(core::Instant::max()));
+    core::Instant at = maintain_at_;
+    if (may_read()) at = std::min(at, in_flight_.next_deadline().value_or(core::Instant::max()));
     if (!begun_) return std::max(begin_at_, not_before_);
     if (notify_wanted_ || !alerts_.empty() || !plan(now).empty()) return std::max(now, not_before_);
     at = std::min(at, retry_locked_at_.value_or(core::Instant::max()));
@@ -174,7 +179,9 @@ Pump::Yield Pump::transact(const Batch& batch) {
         if (!locked.empty())
             yield.locked_releases.push_back({std::move(locked), r.error_class, r.count_crash, r.message});
     }
+    if (batch.drains > 0) yield.locked_drains = engine::drain(epoch_, drains_);
     if (batch.answers > 0) yield.locked_answers = engine::settle(epoch_, join_answers(batch.answers));
+    if (batch.resolve_draining) yield.still_draining = engine::resolve_draining(epoch_, given_up_);
     if (batch.resolve) yield.unresolved = engine::resolve_dependencies();
     if (batch.promote) yield.promoted = engine::promote(settings::turn_limit);
     if (batch.sweep) yield.swept = engine::sweep();
@@ -185,6 +192,11 @@ Pump::Yield Pump::transact(const Batch& batch) {
             request.in_flight.push_back(orders);
         }
         yield.leased = engine::lease(request);
+    }
+    // After the lease: what it leased may be for a provider that is new. Still unsent should the transaction fail.
+    if (batch.providers || (batch.capacity > 0 && (providers::changed() || leased_in_new_lane(yield)))) {
+        providers_unsent_ = true;
+        yield.providers = providers::read();
     }
     if (batch.cancellations) yield.cancelled = engine::pending_cancellations();
     if (batch.refresh_due) yield.due = engine::next_due();
@@ -206,6 +218,7 @@ void Pump::apply(const Batch& batch, Yield yield, core::Instant now) {
         lease_wanted_ |= !yield.swept.empty();
         swept_at_ = now;
     }
+    if (yield.providers) send_providers(*yield.providers);
     for (engine::LeasedRow& row : yield.leased) {
         keys_.advance(row.entry);
         if (row.order) {
@@ -217,6 +230,7 @@ void Pump::apply(const Batch& batch, Yield yield, core::Instant now) {
     releases_.erase(releases_.begin(), releases_.begin() + static_cast<std::ptrdiff_t>(batch.releases));
     std::move(yield.locked_releases.begin(), yield.locked_releases.end(), std::back_inserter(locked_releases_));
     settled(batch.answers, yield.locked_answers);
+    apply_draining(batch, yield);
     if (batch.reclaim) {
         reclaim_wanted_ = false;
         unreclaimed_ = yield.unreclaimed > 0;
@@ -225,7 +239,9 @@ void Pump::apply(const Batch& batch, Yield yield, core::Instant now) {
         resolve_wanted_ = false;
         unresolved_ = yield.unresolved > 0;
     }
-    if (unreclaimed_ || unresolved_ || !locked_releases_.empty()) wait_for_locked();
+    if (unreclaimed_ || unresolved_ || still_draining_ || !locked_releases_.empty() || !locked_drains_.empty()) {
+        wait_for_locked();
+    }
     if (batch.cancellations) cancellations_wanted_ = false;
     if (batch.recheck) recheck_wanted_ = false;
     cancel(yield.cancelled);
@@ -248,6 +264,8 @@ void Pump::send_order(engine::LeasedRow& row, core::Instant now) {
     order.lane = row.entry.lane;
     order.deadline = now + milliseconds{row.timeout_ms} + deadline_grace;
     order.lease = lease_of_order(*row.order);
+    order.paid = row.paid;
+    if (row.paid) paid_lanes_.insert(row.entry.lane);
     report_.leased++;
     if (link_.send(wire::FrameType::order, row.attempt, *row.order)) {
         in_flight_.add(row.attempt, std::move(order));
@@ -281,7 +299,11 @@ void Pump::after_turn(core::Instant now) {
         const Alert alert = std::move(alerts_.front());
         alerts_.pop_front();
         Transaction transaction(slot_, "pg_atelier: alert");
-        engine::raise_alert(alert.kind, alert.message, alert.hint);
+        if (alert.resolved) {
+            engine::resolve_alert(alert.kind);
+        } else {
+            engine::raise_alert(alert.kind, alert.message, alert.hint);
+        }
         transaction.commit();
     } else if (now >= maintain_at_) {
         maintain_at_ = now + maintain_every;
@@ -293,7 +315,12 @@ void Pump::after_turn(core::Instant now) {
 }
 
 void Pump::alert(Alert alert) {
-    if (alerts_.size() < most_alerts) alerts_.push_back(std::move(alert));
+    if (alert.resolved) {
+        std::erase_if(alerts_, [&](const Alert& waiting) { return waiting.kind == alert.kind; });
+        alerts_.push_back(std::move(alert));
+    } else if (alerts_.size() < most_alerts) {
+        alerts_.push_back(std::move(alert));
+    }
 }
 
 void Pump::note_error(const std::string& message) {

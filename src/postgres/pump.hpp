@@ -1,7 +1,12 @@
 #pragma once
 // The worker as a pump between SQL and executor: knows what waits for a transaction, runs one turn at a time, and keeps
 // what is in flight. A turn is one transaction: give back, settle, resolve, promote, sweep, lease; orders leave after
-// it. Answers stay here until the transaction that settled them has committed.
+// it. Answers stay here until the transaction that settled them has committed; then the executor is told which receipts
+// it may drop.
+//
+// A paid call is never bought twice in silence. When the executor is gone, its paid attempts do not go back into the
+// queue but drain: the next executor finds their receipts, answers them, and says when it is through with all that was
+// left (`adopted`). What is draining still when those answers are settled has an unknown outcome.
 
 #include "core/clock.hpp"
 #include "postgres/engine.hpp"
@@ -18,6 +23,7 @@ struct Alert {
     std::string kind;
     std::string message;
     std::string hint;
+    bool resolved = false;  // the condition is over
 };
 
 class Pump {
@@ -37,6 +43,8 @@ class Pump {
     core::Instant next_action(core::Instant now) const;
 
     bool busy() const noexcept { return !in_flight_.empty(); }
+    // While receipts are waited for, the executor that reads the spool is watched as if it had orders.
+    Load load() const noexcept { return {busy() || (draining_ && !adopted_after_), in_flight_.paid() > 0}; }
     // False while answers that wait for SQL fill their room.
     bool may_read() const noexcept;
 
@@ -46,18 +54,20 @@ class Pump {
     // For the end: no lease from now on; orders that never left are given back.
     void stop_leasing() noexcept { leasing_ = false; }
     void give_back_unsent(const std::vector<std::int64_t>& attempts);
-    // Gives back what is still in flight, as lost without anybody's fault.
+    // Gives back what is still in flight, as lost without anybody's fault. Paid orders stay leased.
     void give_back_rest(const std::string& message);
     // Something is in flight or waits for its transaction.
     bool unsettled() const noexcept {
-        return busy() || !answers_.empty() || !releases_.empty() || !locked_answers_.empty() ||
-               !locked_releases_.empty();
+        return busy() || !answers_.empty() || !releases_.empty() || !drains_.empty() || !locked_answers_.empty() ||
+               !locked_releases_.empty() || !locked_drains_.empty();
     }
 
   private:
     struct Answer {
         std::int64_t attempt;
         std::string payload;
+        std::int64_t number;   // in the order of coming
+        bool receipt = false;  // the executor may have one, and keeps it until it hears that the answer is settled
         int failures = 0;
     };
     struct Release {
@@ -70,8 +80,11 @@ class Pump {
     struct Batch {
         std::size_t answers = 0;
         std::size_t releases = 0;
+        std::size_t drains = 0;
         std::int32_t capacity = 0;  // to lease; 0: none
         bool reclaim = false;
+        bool resolve_draining = false;
+        bool providers = false;
         bool resolve = false;
         bool promote = false;
         bool sweep = false;
@@ -86,11 +99,14 @@ class Pump {
     struct Yield {
         engine::LockedAttempts locked_answers;
         std::vector<Release> locked_releases;
+        engine::LockedAttempts locked_drains;
         std::int32_t unreclaimed = 0;
+        std::int32_t still_draining = 0;
         std::int32_t unresolved = 0;
         std::int32_t promoted = 0;
         std::vector<LaneNote> swept;
         std::vector<engine::LeasedRow> leased;
+        std::optional<std::string> providers;  // holds keys
         std::vector<std::int64_t> cancelled;
         std::optional<std::int64_t> due;
     };
@@ -115,13 +131,26 @@ class Pump {
     // Shown in workers_state(); '' = none.
     void note_error(const std::string& message);
     void bury_executor(const ExecutorDeath& death);
+    bool answers_another_lease(const ReceivedAnswer& answer) const;
     void add_answer(ReceivedAnswer answer);
+    void queue_answer(std::int64_t attempt, std::string payload, bool receipt);
+    void take_alert(const std::string& payload);
+
+    // pump_paid.cpp: what keeps paid answers.
+    bool may_resolve_draining() const;
+    void apply_draining(const Batch& batch, const Yield& yield);
+    // A commit wakes the worker a moment before it announces what it changed in the catalog: whoever makes a provider
+    // and a job for it at once is found by the lane, which is new.
+    bool leased_in_new_lane(const Yield& yield) const;
+    void send_providers(std::string& payload);
+    void tell_settled(const std::vector<std::int64_t>& attempts);
+
     // The first `count` answers were settled, but for those whose jobs were locked: they wait for their retry.
     void settled(std::size_t count, const engine::LockedAttempts& locked);
     void wait_for_locked();
     void retry_locked(core::Instant now);
 
-    // settling.cpp: what to do when a transaction with answers failed.
+    // pump_settling.cpp: what to do when a transaction with answers failed.
     // False when everything that made the turn fail has been dealt with.
     bool settle_apart();
     bool settle_one(Answer& answer);
@@ -137,15 +166,27 @@ class Pump {
     std::deque<Answer> answers_;
     std::size_t answer_bytes_ = 0;
     std::deque<Release> releases_;
+    std::vector<std::int64_t> drains_;    // paid attempts whose executor is gone
+    std::vector<std::int64_t> given_up_;  // answered, but it cannot be recorded: no unknown outcome
     std::deque<Alert> alerts_;
 
     // What met a job that somebody holds locked; tried again at retry_locked_at_.
     std::vector<Answer> locked_answers_;
     std::vector<Release> locked_releases_;
+    std::vector<std::int64_t> locked_drains_;
     bool unreclaimed_ = false;
+    bool still_draining_ = false;
     bool unresolved_ = false;
     std::optional<core::Instant> retry_locked_at_;
 
+    std::int64_t answers_taken_ = 0;
+    // This executor has answered for all that others left, with answers up to the one of this number.
+    std::optional<std::int64_t> adopted_after_;
+    bool draining_ = false;  // there may be draining jobs
+    bool providers_unsent_ = false;
+    std::unordered_set<std::int32_t> paid_lanes_;  // that ever had an order
+
+    bool heard_answers_ = false;  // when the executor was listened to last
     bool leasing_ = true;
     bool begun_ = false;
     bool reclaim_wanted_ = false;

@@ -9,6 +9,7 @@ namespace {
 
 constexpr std::size_t log_frame_bytes = 16384;
 constexpr std::size_t log_line_bytes = 1000;
+constexpr std::size_t alert_kind_bytes = 64;
 constexpr int log_lines_a_minute = 100;
 
 // The executor may be as talkative as it likes: the server log is not its file.
@@ -41,10 +42,14 @@ void log_frame(const std::string& payload, core::Instant now) {
 }  // namespace
 
 void Pump::take_events(LinkEvents events, core::Instant now) {
+    heard_answers_ = !events.answers.empty();
     for (ReceivedAnswer& answer : events.answers)
         add_answer(std::move(answer));
     for (const std::string& frame : events.log_frames)
         log_frame(frame, now);
+    for (const std::string& frame : events.alert_frames)
+        take_alert(frame);
+    if (events.adopted) adopted_after_ = answers_taken_;
     if (events.foreign_build) {
         const std::string message = "the installed executor is of build " +
                                     core::to_storable_text(*events.foreign_build, 64) + ", the loaded library of " +
@@ -65,18 +70,28 @@ void Pump::take_events(LinkEvents events, core::Instant now) {
     }
     if (events.death) bury_executor(*events.death);
     if (events.became_ready) {
-        lease_wanted_ = true;
+        lease_wanted_ = providers_unsent_ = true;
         note_error("");
     }
     if (events.became_ready || events.death || events.start_failure || events.foreign_build) publish();
 }
 
+// Numbers of attempts come again when the extension is created anew or the database is set back to an earlier state. A
+// receipt that was left from before is no answer to the order that has the same number now.
+bool Pump::answers_another_lease(const ReceivedAnswer& received) const {
+    const Order* order = in_flight_.find(received.attempt);
+    const std::optional<std::int64_t> token = token_of(received.payload);
+    return order != nullptr && token && token != token_of(order->lease);
+}
+
 void Pump::add_answer(ReceivedAnswer received) {
-    const std::optional<Order> order = in_flight_.take(received.attempt);
+    const std::optional<Order> order =
+        answers_another_lease(received) ? std::nullopt : in_flight_.take(received.attempt);
     const bool usable =
         received.payload.size() > 2 && received.payload.back() == '}' && core::is_storable_text(received.payload);
     if (order && !usable) {
-        answer_for(received.attempt, *order, core::ErrorClass::invalid_output,
+        answer_for(received.attempt, *order,
+                   order->paid ? core::ErrorClass::outcome_unknown : core::ErrorClass::invalid_output,
                    "the executor's answer was no JSON text");
         return;
     }
@@ -87,9 +102,30 @@ void Pump::add_answer(ReceivedAnswer received) {
         received.payload.back() = ',';
         received.payload += "\"lease\":" + order->lease + '}';
     }
+    // One that is not in flight comes from a receipt that another executor left, or late.
+    queue_answer(received.attempt, std::move(received.payload), !order || order->paid);
+}
+
+void Pump::queue_answer(std::int64_t attempt, std::string payload, bool receipt) {
     lease_wanted_ = true;
-    answer_bytes_ += received.payload.size();
-    answers_.push_back({received.attempt, std::move(received.payload)});
+    answer_bytes_ += payload.size();
+    answers_.push_back({attempt, std::move(payload), ++answers_taken_, receipt});
+}
+
+void Pump::take_alert(const std::string& payload) {
+    const auto json = core::parse_json(payload, {log_frame_bytes, 4}, core::ErrorClass::invalid_output);
+    const std::string* kind = json ? core::find_string(*json, "kind") : nullptr;
+    if (kind == nullptr || kind->empty()) return;
+    Alert raised{core::to_storable_text(*kind, alert_kind_bytes), "", ""};
+    const core::Json* resolved = core::find_member(*json, "resolved", core::Json::value_t::boolean);
+    raised.resolved = resolved != nullptr && resolved->get<bool>();
+    if (const std::string* message = core::find_string(*json, "message")) {
+        raised.message = core::to_storable_text(*message, log_line_bytes);
+    }
+    if (const std::string* hint = core::find_string(*json, "hint")) {
+        raised.hint = core::to_storable_text(*hint, log_line_bytes);
+    }
+    alert(std::move(raised));
 }
 
 void Pump::answer_for(std::int64_t attempt, const Order& order, core::ErrorClass error_class, const char* message) {
@@ -103,29 +139,34 @@ void Pump::answer_for(std::int64_t attempt, const Order& order, core::ErrorClass
     payload += R"(","message":")";
     payload += message;
     payload += "\"}}";
-    answer_bytes_ += payload.size();
-    answers_.push_back({attempt, std::move(payload)});
-    lease_wanted_ = true;
+    queue_answer(attempt, std::move(payload), false);
 }
 
 void Pump::expire(core::Instant now) {
+    // After a stall the answers may be there already, not read yet.
+    if (heard_answers_ || !may_read()) return;
     for (const std::int64_t attempt : in_flight_.overdue(now)) {
         cancel({attempt});
         if (const std::optional<Order> order = in_flight_.take(attempt)) {
-            answer_for(attempt, *order, core::ErrorClass::timeout, "the executor did not answer in time");
+            answer_for(attempt, *order, order->paid ? core::ErrorClass::outcome_unknown : core::ErrorClass::timeout,
+                       "the executor did not answer in time");
         }
     }
 }
 
 void Pump::bury_executor(const ExecutorDeath& death) {
+    // What the executor that is gone had adopted says nothing of what it leaves itself.
+    adopted_after_.reset();
     give_back_unsent(death.unsent);
-    const std::vector<std::int64_t> lost = in_flight_.attempts();
+    const std::size_t orders = in_flight_.size();
     const std::string message = "the executor ended: " + core::to_storable_text(death.how, 200);
-    if (death.asked_for && lost.empty()) return;
-    const std::string line = "pg_atelier executor ended with " + std::to_string(lost.size()) + " orders in flight";
+    if (death.asked_for && orders == 0) return;
+    const std::string line = "pg_atelier executor ended with " + std::to_string(orders) + " orders in flight, " +
+                             std::to_string(in_flight_.paid()) + " of them paid";
     log_line(LogLevel::log, line.c_str(), death.how.c_str());
-    for (const std::int64_t attempt : lost)
-        in_flight_.take(attempt);
+    std::vector<std::int64_t> lost;
+    for (const std::int64_t attempt : in_flight_.attempts())
+        (in_flight_.take(attempt)->paid ? drains_ : lost).push_back(attempt);
     if (!lost.empty()) releases_.push_back({lost, "worker_lost", !death.blameless, message});
     if (!death.asked_for) alert({"executor_restarted", message, "See the executor's log in the spool directory."});
 }
@@ -139,9 +180,9 @@ void Pump::give_back_unsent(const std::vector<std::int64_t>& attempts) {
 }
 
 void Pump::give_back_rest(const std::string& message) {
-    const std::vector<std::int64_t> rest = in_flight_.attempts();
-    for (const std::int64_t attempt : rest)
-        in_flight_.take(attempt);
+    std::vector<std::int64_t> rest;
+    for (const std::int64_t attempt : in_flight_.attempts())
+        if (!in_flight_.take(attempt)->paid) rest.push_back(attempt);
     if (!rest.empty()) releases_.push_back({rest, "worker_lost", false, message});
 }
 

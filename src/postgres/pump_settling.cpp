@@ -50,6 +50,7 @@ std::string Pump::join_answers(std::size_t count) const {
 }
 
 void Pump::settled(std::size_t count, const engine::LockedAttempts& locked) {
+    std::vector<std::int64_t> receipts;
     for (std::size_t i = 0; i < count; ++i) {
         Answer answer = std::move(answers_.front());
         answers_.pop_front();
@@ -59,9 +60,13 @@ void Pump::settled(std::size_t count, const engine::LockedAttempts& locked) {
             continue;
         }
         answer_bytes_ -= answer.payload.size();
+        // The executor drops receipts by number, that of an order under way too (answers_another_lease): it hears the
+        // number when that one is settled.
+        if (answer.receipt && in_flight_.find(answer.attempt) == nullptr) receipts.push_back(answer.attempt);
         report_.settled++;
         notify_wanted_ = true;
     }
+    tell_settled(receipts);
 }
 
 void Pump::wait_for_locked() {
@@ -73,6 +78,9 @@ void Pump::retry_locked(core::Instant now) {
     retry_locked_at_.reset();
     reclaim_wanted_ |= std::exchange(unreclaimed_, false);
     resolve_wanted_ |= std::exchange(unresolved_, false);
+    draining_ |= std::exchange(still_draining_, false);
+    drains_.insert(drains_.end(), locked_drains_.begin(), locked_drains_.end());
+    locked_drains_.clear();
     std::move(locked_answers_.begin(), locked_answers_.end(), std::back_inserter(answers_));
     std::move(locked_releases_.begin(), locked_releases_.end(), std::back_inserter(releases_));
     locked_answers_.clear();
@@ -124,16 +132,24 @@ bool Pump::reject(Answer& answer, const PgError& why) {
     const std::string attempt = "attempt " + std::to_string(answer.attempt);
     try {
         Transaction transaction(slot_, "pg_atelier: reject");
-        const bool done = engine::settle_rejected(epoch_, answer.attempt, why.sqlstate_text(),
-                                                  core::to_storable_text(why.what(), 1000));
+        const bool done =
+            engine::settle_rejected({epoch_, answer.attempt, token_of(answer.payload).value_or(0), answer.payload,
+                                     why.sqlstate_text(), core::to_storable_text(why.what(), 1000)});
         transaction.commit();
         if (!done) return false;
         log_line(LogLevel::warning, ("pg_atelier could not settle the answer of " + attempt).c_str(), why.what());
         return true;
     } catch (const PgError& error) {
         if (may_pass(error.sqlstate()) || answer.failures < most_rejections) return false;
-        log_line(LogLevel::warning, ("pg_atelier gives up on the answer of " + attempt).c_str(), error.what(),
-                 "The attempt stays leased until the next start of the worker.");
+        constexpr const char* hint =
+            "Mend what the message names and restart PostgreSQL: the answer to a paid call is "
+            "then taken from the spool again. atelier.cancel_job() ends the job without it.";
+        const std::string message =
+            "the answer of " + attempt + " cannot be recorded: " + core::to_storable_text(error.what(), 1000);
+        log_line(LogLevel::warning, ("pg_atelier gives up on the answer of " + attempt).c_str(), error.what(), hint);
+        alert({"answer_not_settled", message, hint});
+        given_up_.push_back(answer.attempt);
+        answer.receipt = false;  // it is to be found again then
         return true;
     }
 }
@@ -146,7 +162,7 @@ void Pump::last_turn(core::Instant now) {
 
 void Pump::failed(const PgError& error, core::Instant now) {
     // What the engine says to an incarnation that it does not know any more.
-    if (error.sqlstate() == ERRCODE_ADMIN_SHUTDOWN) throw LeaveWorker("another incarnation took over");
+    if (error.sqlstate() == ERRCODE_ADMIN_SHUTDOWN) throw LeaveWorker(LeaveWorker::Why::superseded);
     const auto delay = std::min(first_backoff * (1 << std::min(failures_, 6)), longest_backoff);
     ++failures_;
     not_before_ = core::now() + delay;

@@ -6,6 +6,8 @@ namespace atelier::postgres::settings {
 
 int poll_interval_ms;
 int shutdown_wait_ms;
+int drain_timeout_ms;
+int spool_limit_kb;
 int max_in_flight;
 int turn_limit;
 int media_children;
@@ -19,6 +21,7 @@ constexpr int second_ms = 1000;
 constexpr int minute_s = 60;
 constexpr int hour_s = 60 * minute_s;
 constexpr int day_s = 24 * hour_s;
+constexpr int megabyte_kb = 1024;
 
 // Read by SQL alone, through setting().
 int attempt_ttl_s;
@@ -67,6 +70,9 @@ const IntegerSetting integers[] = {
     {"pg_atelier.backoff_base", "Wait before the first retry of a job.",
      "Each further retry waits about twice as long as the one before, with jitter.", &backoff_base_ms, 2 * second_ms, 1,
      hour_s* second_ms, PGC_SUSET, GUC_UNIT_MS},
+    {"pg_atelier.drain_timeout", "How long an executor without its worker lets paid calls that are under way end.",
+     "Their answers are taken up by the next worker.", &drain_timeout_ms, minute_s* second_ms, 0, hour_s* second_ms,
+     PGC_SIGHUP, GUC_UNIT_MS},
     {"pg_atelier.event_ttl", "How long events are kept.", nullptr, &event_ttl_s, 30 * day_s, day_s, ring_s, PGC_SUSET,
      GUC_UNIT_S},
     {"pg_atelier.job_timeout", "Time an attempt may take when its step names none.", nullptr, &job_timeout_ms,
@@ -86,6 +92,9 @@ const IntegerSetting integers[] = {
      minute_s* second_ms, 100, day_s* second_ms, PGC_SIGHUP, GUC_UNIT_MS},
     {"pg_atelier.shutdown_wait", "How long a stopping worker waits for answers that are under way.", nullptr,
      &shutdown_wait_ms, 10 * second_ms, 0, hour_s* second_ms, PGC_SIGHUP, GUC_UNIT_MS},
+    {"pg_atelier.spool_limit", "Most bytes of paid answers that an executor keeps on disk until they are settled.",
+     "A full spool stops new paid calls and raises an alert.", &spool_limit_kb, 1024 * megabyte_kb, megabyte_kb,
+     1024 * 1024 * megabyte_kb, PGC_SIGHUP, GUC_UNIT_KB},
     {"pg_atelier.turn_limit", "Most jobs leased or settled in one transaction of a worker.", nullptr, &turn_limit, 1000,
      1, 100000, PGC_SIGHUP, 0},
 };
@@ -116,7 +125,9 @@ const TextSetting texts[] = {
     {"pg_atelier.program_directory", "Directory of the programs pg_atelier_executor and pg_atelier_media.",
      "Empty: PostgreSQL's package library directory.", &program_directory, "", PGC_SUSET},
     {"pg_atelier.spool_directory", "Directory in which executors keep what must survive them.",
-     "Empty: pg_atelier/<database oid>/spool below the data directory.", &spool_directory, "", PGC_SUSET},
+     "Each database has a directory of its own in it: <system identifier>-<database oid>. Empty: pg_atelier/<database "
+     "oid>/spool below the data directory.",
+     &spool_directory, "", PGC_SUSET},
     {"pg_atelier.store_directory", "Directory of the store \"file\".",
      "Empty: pg_atelier/<database oid>/store below the data directory.", &store_directory, "", PGC_SUSET},
 };

@@ -10,6 +10,8 @@ void define();
 // Read by worker and launcher.
 extern int poll_interval_ms;
 extern int shutdown_wait_ms;
+extern int drain_timeout_ms;
+extern int spool_limit_kb;
 extern int max_in_flight;
 extern int turn_limit;
 extern int media_children;

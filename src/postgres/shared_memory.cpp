@@ -18,6 +18,7 @@ void clear_slot(DatabaseSlot& slot) noexcept {
     slot.wanted = slot.recheck = slot.takeover = slot.left_cleanly = false;
     slot.wish = 0;
     slot.holds = 0;
+    slot.dropping = false;
     slot.phase = WorkerPhase::stopped;
     slot.ticket = 0;
     slot.worker_pid = 0;

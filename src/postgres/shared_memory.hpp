@@ -52,6 +52,7 @@ struct DatabaseSlot {
     bool wanted;         // the launcher keeps a worker alive
     std::uint64_t wish;  // grows with every start_worker(), so that an old "extension is gone" cannot win
     std::int32_t holds;  // database commands that need the database without a worker
+    bool dropping;       // one of them drops it
     bool recheck;        // the worker shall look whether its extension is still there
     WorkerPhase phase;
     std::uint64_t ticket;  // identity of the incarnation that owns the slot; a worker with another one leaves

@@ -143,7 +143,7 @@ void flush_now() {
 }  // namespace
 
 Transaction::Transaction(WorkerSlot& slot, const char* activity) {
-    if (slot.superseded()) throw LeaveWorker("another incarnation took over");
+    if (slot.superseded()) throw LeaveWorker(LeaveWorker::Why::superseded);
     slot.beat();
     Beginning beginning{activity, false};
     try {
@@ -154,7 +154,7 @@ Transaction::Transaction(WorkerSlot& slot, const char* activity) {
     }
     if (!beginning.extension_gone) return;
     abort_or_die();
-    throw LeaveWorker("the extension is not there any more");
+    throw LeaveWorker(LeaveWorker::Why::extension_gone);
 }
 
 Transaction::~Transaction() {

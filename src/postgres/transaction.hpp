@@ -13,11 +13,16 @@ namespace atelier::postgres {
 // the worker's main function only.
 class LeaveWorker final : public std::exception {
   public:
-    explicit LeaveWorker(const char* reason) noexcept : reason_(reason) {}
-    const char* what() const noexcept override { return reason_; }
+    enum class Why { superseded, extension_gone };
+
+    explicit LeaveWorker(Why why) noexcept : why_(why) {}
+    bool extension_is_gone() const noexcept { return why_ == Why::extension_gone; }
+    const char* what() const noexcept override {
+        return extension_is_gone() ? "the extension is not there any more" : "another incarnation took over";
+    }
 
   private:
-    const char* reason_;
+    Why why_;
 };
 
 class Transaction {

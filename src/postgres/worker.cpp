@@ -4,6 +4,7 @@
 #include "postgres/executor_process.hpp"
 #include "postgres/guard.hpp"
 #include "postgres/identity.hpp"
+#include "postgres/providers.hpp"
 #include "postgres/server_log.hpp"
 #include "postgres/shared_memory.hpp"
 #include "postgres/transaction.hpp"
@@ -24,8 +25,7 @@ struct Start {
     DatabaseSlot* slot;
     std::uint64_t ticket;
     bool takeover;
-    pid_t stray_engine;  // of the incarnation that is replaced
-    pid_t stray_nanny;
+    pid_t stray_nanny;  // of the incarnation that is replaced
 };
 
 constexpr std::int32_t lock_class = 0x6174656c;  // "atel"
@@ -72,7 +72,7 @@ bool attach(int position, const Assignment& assignment, Start& start) noexcept {
         slot.phase = WorkerPhase::stopped;
         return false;
     }
-    start = {&slot, assignment.ticket, slot.takeover, slot.report.executor_pid, slot.report.executor_group};
+    start = {&slot, assignment.ticket, slot.takeover, slot.report.executor_group};
     slot.phase = WorkerPhase::running;
     slot.worker_pid = MyProcPid;
     slot.worker_latch = MyLatch;
@@ -133,8 +133,11 @@ void work(WorkerSlot& slot, const Start& start) {
     if (start.takeover) worker.announce_takeover();
     try {
         worker.run();
+    } catch (const LeaveWorker& reason) {
+        worker.end_executor(!reason.extension_is_gone());
+        throw;
     } catch (...) {
-        worker.end_executor();
+        worker.end_executor(true);
         throw;
     }
 }
@@ -143,13 +146,14 @@ bool serve_database(Start* start) {
     WorkerSlot slot(*start->slot, start->ticket);
     prepare_session();
     ignore_own_lane_changes();
+    providers::watch();
     const std::uint64_t wish = slot.wish();
     if (!OidIsValid(find_own_extension())) {
         slot.unwish(wish);
         slot.leave_cleanly();
         return true;
     }
-    if (start->takeover) kill_stray_executor(start->stray_engine, start->stray_nanny);
+    if (start->takeover) dismiss_stray_executor(start->stray_nanny);
     if (!become_the_only_worker(slot, start->takeover)) {
         log_line(LogLevel::log, "pg_atelier worker leaves: another one serves this database");
         return true;

@@ -61,16 +61,16 @@ void Worker::run() {
 void Worker::round() {
     serve_interrupts();
     if (ShutdownRequestPending) return;
-    if (slot_.superseded()) throw LeaveWorker("another incarnation took over");
+    if (slot_.superseded()) throw LeaveWorker(LeaveWorker::Why::superseded);
     slot_.beat();
     follow_settings();
     core::Instant now = core::now();
-    pump_.take_events(link_.pump(now, pump_.busy(), pump_.may_read()), now);
+    pump_.take_events(link_.pump(now, pump_.load(), pump_.may_read()), now);
     pump_.expire(now);
     pump_.turn(now);
     now = core::now();
     link_.flush();
-    wait(std::min(pump_.next_action(now), link_.next_timer(pump_.busy())));
+    wait(std::min(pump_.next_action(now), link_.next_timer(pump_.load())));
 }
 
 void Worker::wait(core::Instant until) {

@@ -16,8 +16,9 @@ class Worker {
     // Runs until SIGTERM, then stops cleanly. Throws LeaveWorker.
     void run();
 
-    // Ends the executor. Never fails.
-    void end_executor() noexcept { link_.kill_now(); }
+    // Ends the executor, or, when the answers of its paid calls are of use to the next worker, lets go of it. Never
+    // fails.
+    void end_executor(bool answers_wanted) noexcept;
 
   private:
     void round();

@@ -12,6 +12,11 @@ bool WorkerSlot::held() const noexcept {
     return slot_.holds > 0;
 }
 
+bool WorkerSlot::dropping() const noexcept {
+    SpinGuard guard(slot_.lock);
+    return slot_.holds > 0 && slot_.dropping;
+}
+
 void WorkerSlot::beat() noexcept {
     SpinGuard guard(slot_.lock);
     if (slot_.ticket == ticket_) slot_.heartbeat++;

@@ -16,6 +16,8 @@ class WorkerSlot {
     // Another incarnation took the slot over: leave everything alone and go.
     bool superseded() const noexcept;
     bool held() const noexcept;
+    // Held, and about to be dropped.
+    bool dropping() const noexcept;
     void beat() noexcept;
 
     // What was noted since the last call. The latch must have been reset before.

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <functional>
 #include <set>
 #include <system_error>
 
@@ -24,6 +25,20 @@ Error not_regular(const std::string& key) {
     return {ErrorClass::invalid_request, "the object \"" + key + "\" is not a regular file"};
 }
 
+// Writes to a descriptor. 0, or the errno of the call that failed.
+using Writer = std::function<int(int)>;
+
+// 0, or the errno of the call that failed.
+int write_bytes(int target, std::string_view bytes) {
+    while (!bytes.empty()) {
+        const ssize_t put = ::write(target, bytes.data(), bytes.size());
+        if (put < 0 && errno == EINTR) continue;
+        if (put < 0) return errno;
+        bytes.remove_prefix(static_cast<std::size_t>(put));
+    }
+    return 0;
+}
+
 // 0, or the errno of the call that failed.
 int copy_bytes(int source, int target, std::uint64_t size) {
     std::vector<char> buffer(std::min<std::uint64_t>(size, 256 * 1024));
@@ -33,12 +48,7 @@ int copy_bytes(int source, int target, std::uint64_t size) {
         if (got < 0 && errno == EINTR) continue;
         if (got < 0) return errno;
         if (got == 0) return EIO;  // shorter than announced
-        for (ssize_t written = 0; written < got;) {
-            const ssize_t put = ::write(target, buffer.data() + written, static_cast<std::size_t>(got - written));
-            if (put < 0 && errno == EINTR) continue;
-            if (put < 0) return errno;
-            written += put;
-        }
+        if (const int failure = write_bytes(target, {buffer.data(), static_cast<std::size_t>(got)})) return failure;
         offset += static_cast<std::uint64_t>(got);
     }
     return 0;
@@ -72,8 +82,8 @@ Draft make_draft(int directory) {
 }
 
 // 0, or the errno of the call that failed.
-int write_durably(int file, int source, std::uint64_t size) {
-    if (const int failure = copy_bytes(source, file, size)) return failure;
+int write_durably(int file, const Writer& write) {
+    if (const int failure = write(file)) return failure;
     // The umask of PostgreSQL took the group's right from the mode at its making.
     if (::fchmod(file, 0640) != 0 || ::fsync(file) != 0) return errno;
     return 0;
@@ -99,10 +109,10 @@ int publish(int directory, Draft& draft, const std::string& name) {
 }
 
 // 0, or the errno of the call that failed; then nothing of it is left.
-int put_durably(int directory, const std::string& name, int source, std::uint64_t size) {
+int put_durably(int directory, const std::string& name, const Writer& write) {
     Draft draft = make_draft(directory);
     if (!draft.file) return errno;
-    int failure = write_durably(draft.file.get(), source, size);
+    int failure = write_durably(draft.file.get(), write);
     if (failure == 0) failure = publish(directory, draft, name);
     if (failure != 0) {
         if (!draft.name.empty()) ::unlinkat(directory, draft.name.c_str(), 0);
@@ -113,6 +123,21 @@ int put_durably(int directory, const std::string& name, int source, std::uint64_
     // It would be an object that no row knows of, since the put is told to have failed.
     ::unlinkat(directory, name.c_str(), 0);
     return failure;
+}
+
+Result<void> put_with(int store, const std::string& key, const Writer& write) {
+    if (auto legal = core::check_store_key(key); !legal) return legal.error();
+    // While writing, whatever stands in the way is the store's trouble, except a link in the path of the key.
+    const auto failed = [&](int error_number) {
+        if (error_number == ELOOP) return object_error(key, error_number);
+        return Error{ErrorClass::storage_failed,
+                     "the object \"" + key + "\" cannot be written: " + std::generic_category().message(error_number)};
+    };
+    const SplitKey split = split_key(key);
+    const UniqueFd directory = make_directories(store, split.parent);
+    if (!directory) return failed(errno);
+    if (const int failure = put_durably(directory.get(), split.name, write)) return failed(failure);
+    return {};
 }
 
 enum class Removed { yes, was_missing };
@@ -151,18 +176,11 @@ Result<StoredObject> FileStore::open_object(const std::string& key) const {
 }
 
 Result<void> FileStore::put(const std::string& key, int source, std::uint64_t size) const {
-    if (auto legal = core::check_store_key(key); !legal) return legal.error();
-    // While writing, whatever stands in the way is the store's trouble, except a link in the path of the key.
-    const auto failed = [&](int error_number) {
-        if (error_number == ELOOP) return object_error(key, error_number);
-        return Error{ErrorClass::storage_failed,
-                     "the object \"" + key + "\" cannot be written: " + std::generic_category().message(error_number)};
-    };
-    const SplitKey split = split_key(key);
-    const UniqueFd directory = make_directories(directory_.get(), split.parent);
-    if (!directory) return failed(errno);
-    if (const int failure = put_durably(directory.get(), split.name, source, size)) return failed(failure);
-    return {};
+    return put_with(directory_.get(), key, [&](int file) { return copy_bytes(source, file, size); });
+}
+
+Result<void> FileStore::put(const std::string& key, std::string_view bytes) const {
+    return put_with(directory_.get(), key, [&](int file) { return write_bytes(file, bytes); });
 }
 
 Result<Removal> FileStore::remove(std::span<const std::string> keys) const {

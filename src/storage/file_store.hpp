@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/result.hpp"
@@ -38,6 +39,7 @@ class FileStore {
     // on disk under its name, or not there at all. Missing directories are made. An object with this key is replaced,
     // and lost when the disk fails at the very last step.
     core::Result<void> put(const std::string& key, int source, std::uint64_t size) const;
+    core::Result<void> put(const std::string& key, std::string_view bytes) const;
 
     // Removes the objects, durably. All keys are checked before the first is removed. May be repeated.
     core::Result<Removal> remove(std::span<const std::string> keys) const;

@@ -1,28 +1,15 @@
 #include "wire/frame.hpp"
 
-#include <concepts>
+#include "core/little_endian.hpp"
 
 namespace atelier::wire {
 namespace {
 
-template <std::unsigned_integral Number>
-void put_little_endian(std::string& buffer, Number number) {
-    for (std::size_t i = 0; i < sizeof(Number); ++i) {
-        buffer.push_back(static_cast<char>(static_cast<unsigned char>(number >> (8 * i))));
-    }
-}
-
-template <std::unsigned_integral Number>
-Number get_little_endian(std::string_view bytes, std::size_t at) {
-    std::uint64_t number = 0;
-    for (std::size_t i = 0; i < sizeof(Number); ++i) {
-        number |= std::uint64_t{static_cast<unsigned char>(bytes[at + i])} << (8 * i);
-    }
-    return static_cast<Number>(number);
-}
+using core::get_little_endian;
+using core::put_little_endian;
 
 bool known_type(std::uint16_t type) {
-    return type >= static_cast<std::uint16_t>(FrameType::hello) && type <= static_cast<std::uint16_t>(FrameType::log);
+    return type >= static_cast<std::uint16_t>(FrameType::hello) && type <= static_cast<std::uint16_t>(FrameType::alert);
 }
 
 core::Error protocol_error(std::string message) {

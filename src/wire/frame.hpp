@@ -16,15 +16,26 @@
 namespace atelier::wire {
 
 enum class FrameType : std::uint16_t {
-    hello = 1,   // both ways, first frame of each: JSON
-    order = 2,   // worker -> executor: JSON
-    cancel = 3,  // worker -> executor: empty
-    ping = 4,    // worker -> executor: empty
-    pong = 5,    // executor -> worker: empty
-    drain = 6,   // worker -> executor: empty
-    answer = 7,  // executor -> worker: JSON
-    log = 8,     // executor -> worker: JSON {"level":"log|warning|debug1","message":".."}
+    hello = 1,      // both ways, first frame of each: JSON
+    order = 2,      // worker -> executor: JSON
+    cancel = 3,     // worker -> executor: empty
+    ping = 4,       // worker -> executor: empty
+    pong = 5,       // executor -> worker: empty
+    drain = 6,      // worker -> executor: empty
+    answer = 7,     // executor -> worker: JSON
+    log = 8,        // executor -> worker: JSON {"level":"log|warning|debug1","message":".."}
+    providers = 9,  // worker -> executor: JSON {"providers":[..]}, all there are, with their keys; see below
+    settled = 10,   // worker -> executor: JSON [attempt, ..]: what became of them is committed, receipts may go
+    adopted = 11,   // executor -> worker: empty; all that other executors left in the spool has been answered
+    alert = 12,  // executor -> worker: JSON {"kind":"..","message":"..","hint":".."} or {"kind":"..","resolved":true}
 };
+
+// `providers` comes after the hello and before the first order, and again before the next order when something changed;
+// it replaces what came before. A member of its array:
+//   {"name":"..","kind":"gemini|openai","base_url":"..","api_version":"..","connect_timeout_ms":n,
+//    "progress_timeout_ms":n, and one of "api_key":"..", "api_key_file":"/..", "key_error":".."}
+// with an api_version where the kind has one. The file of api_key_file is read for each call, by the executor; a
+// key_error says why there is no key.
 
 inline constexpr std::size_t header_bytes = 16;
 inline constexpr std::size_t max_payload_bytes = std::size_t{4} * 1024 * 1024;

@@ -74,7 +74,7 @@ select atelier_internal.cancel_jobs(:'jobs', 'test') as ignored \gset
 update atelier_internal.steps set prepare = null where pipeline = 'one_step';
 select (pg_temp.enqueue('one_step'))[1] as job \gset
 select * from pg_temp.lease() \gset a_
-select atelier_internal.settle_rejected(1, jsonb_build_object('attempt', :a_attempt_id), '22P02', 'nonsense') as ignored \gset
+select atelier_internal.settle_rejected(1, :a_attempt_id, (:'a_lease'::jsonb ->> 'token')::bigint, '{}', '22P02', 'nonsense') as ignored \gset
 select is(pg_temp.state_of(:'job'), 'waiting:retry', 'an answer that cannot be recorded is an invalid output: once more');
 select is((select error_class from atelier.attempts where attempt_id = :a_attempt_id), 'invalid_output', 'and its attempt says so');
 

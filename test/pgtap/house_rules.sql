@@ -1,6 +1,6 @@
 -- Rules that every object of the extension obeys, asked from the catalog; each test names the offenders.
 begin;
-select plan(8);
+select plan(9);
 
 create temporary view ours as
 select p.oid, p.proname, n.nspname, format('%s.%s(%s)', n.nspname, p.proname, pg_get_function_identity_arguments(p.oid)) as name,
@@ -49,6 +49,26 @@ select is_empty(
          from pg_class c, aclexplode(c.relacl) a
         where c.relnamespace in ('atelier'::regnamespace, 'atelier_internal'::regnamespace) and a.grantee = 0 $$,
     'nothing is granted to PUBLIC');
+
+create function pg_temp.unreadable() returns setof text language plpgsql as $$
+declare
+    v_grant record;
+begin
+    for v_grant in
+        select c.oid::regclass as view, a.grantee::regrole as role from pg_class c, aclexplode(c.relacl) a
+         where c.relnamespace = 'atelier'::regnamespace and c.relkind = 'v' and a.privilege_type = 'SELECT'
+    loop
+        begin
+            execute format('set local role %s', v_grant.role);
+            execute format('select * from %s limit 0', v_grant.view);
+            reset role;
+        exception when insufficient_privilege then
+            return next format('%s by %s: %s', v_grant.view, v_grant.role, sqlerrm);
+        end;
+    end loop;
+end
+$$;
+select is_empty('select pg_temp.unreadable()', 'who was granted a view can read it');
 
 select * from finish();
 rollback;

@@ -30,6 +30,21 @@ TEST(Answer, Failed) {
     EXPECT_LE(answer.at("error").at("message").get<std::string>().size(), 1000U);
 }
 
+TEST(Answer, AFailureTellsWhatItUsedAndWhenToComeBack) {
+    const Json usage = Json::array({{{"unit", "input_token"}, {"quantity", 7}}});
+    const Json answer =
+        Json::parse(failed_answer(head, {ErrorClass::rate_limited, "slow down"}, {usage, core::Milliseconds{34'070}}));
+    EXPECT_EQ(answer.at("usage"), usage);
+    EXPECT_EQ(answer.at("error").at("retry_after_ms"), 34'070);
+    EXPECT_FALSE(Json::parse(failed_answer(head, {ErrorClass::network, "gone"})).contains("usage"));
+}
+
+TEST(Answer, NotSentMayLetTheLaneRest) {
+    const Json answer = Json::parse(not_sent_answer(head, "the spool is full", core::Milliseconds{5000}));
+    EXPECT_EQ(answer.at("outcome"), "not_sent");
+    EXPECT_EQ(answer.at("error"), (Json{{"message", "the spool is full"}, {"retry_after_ms", 5000}}));
+}
+
 TEST(Answer, NotSentNeverSaysSent) {
     const Json answer = Json::parse(not_sent_answer(head));
     EXPECT_EQ(answer.at("outcome"), "not_sent");

@@ -8,6 +8,7 @@
 #include <iterator>
 #include <thread>
 
+#include "postgres/in_flight.hpp"
 #include "temporary_directory.hpp"
 
 namespace atelier::postgres {
@@ -38,19 +39,21 @@ class ExecutorLinkTest : public testing::Test {
 
     // Pumps until the condition holds, for 10 s at most, and keeps what happened.
     template <typename Condition>
-    bool pump_until(ExecutorLink& link, Condition condition, bool busy = false) {
+    bool pump_until(ExecutorLink& link, Condition condition, Load load = {}) {
         // Asked first: one more pump would start the next executor, whose answers would come too.
         const auto deadline = core::now() + seconds{10};
         while (!condition()) {
             if (core::now() > deadline) return false;
-            pump(link, core::now(), busy);
+            pump(link, core::now(), load);
             std::this_thread::sleep_for(milliseconds{5});
         }
         return true;
     }
-    void pump(ExecutorLink& link, core::Instant now, bool busy, bool may_read = true) {
-        LinkEvents events = link.pump(now, busy, may_read);
+    void pump(ExecutorLink& link, core::Instant now, Load load = {}, bool may_read = true) {
+        LinkEvents events = link.pump(now, load, may_read);
         std::move(events.answers.begin(), events.answers.end(), std::back_inserter(answers_));
+        std::move(events.alert_frames.begin(), events.alert_frames.end(), std::back_inserter(alerts_));
+        adopted_ |= events.adopted;
         if (events.death) death_ = events.death;
         became_ready_ |= events.became_ready;
     }
@@ -63,8 +66,13 @@ class ExecutorLinkTest : public testing::Test {
     test::TemporaryDirectory directory_;
     std::vector<ReceivedAnswer> answers_;
     std::optional<ExecutorDeath> death_;
+    std::vector<std::string> alerts_;
+    bool adopted_ = false;
     bool became_ready_ = false;
 };
+
+constexpr Load busy{true, false};
+constexpr Load paid{true, true};
 
 TEST_F(ExecutorLinkTest, AnswersOfADeadExecutorAreReadAfterAFailedWrite) {
     for (const bool flushed : {true, false}) {
@@ -78,9 +86,9 @@ TEST_F(ExecutorLinkTest, AnswersOfADeadExecutorAreReadAfterAFailedWrite) {
         // As in a round of the worker: orders are queued and written before the next read, or with reading held back.
         ASSERT_TRUE(link.send(FrameType::order, 8, "{}"));
         if (flushed) link.flush();
-        pump(link, core::now(), true, flushed);
+        pump(link, core::now(), busy, flushed);
         ASSERT_TRUE(pump_until(
-            link, [&] { return death_.has_value(); }, true));
+            link, [&] { return death_.has_value(); }, busy));
         ASSERT_EQ(answers_.size(), 1U) << flushed;
         EXPECT_EQ(answers_[0].attempt, 7);
         EXPECT_EQ(death_->unsent, std::vector<std::int64_t>{8});
@@ -91,18 +99,18 @@ TEST_F(ExecutorLinkTest, AnswersOfADeadExecutorAreReadAfterAFailedWrite) {
 TEST_F(ExecutorLinkTest, AnIdleExecutorThatDoesNotLeaveIsKilled) {
     ExecutorLink link(plan("first", "cat hello >&3; sleep 60\n"));
     ASSERT_TRUE(pump_until(link, [&] { return link.ready(); }));
-    EXPECT_EQ(link.next_timer(false), core::Instant::max());
+    EXPECT_EQ(link.next_timer({}), core::Instant::max());
     // Nobody listens to an idle executor: its silence counts from here.
     const core::Instant later = core::now() + seconds{3600};
     link.change_plan(plan("second", "cat hello >&3; sleep 60\n"));
     EXPECT_FALSE(link.ready());
-    pump(link, later, false);
-    EXPECT_EQ(link.next_timer(false), later + seconds{3});
-    pump(link, later + seconds{9}, false);
+    pump(link, later);
+    EXPECT_EQ(link.next_timer({}), later + seconds{3});
+    pump(link, later + seconds{9});
     EXPECT_FALSE(death_.has_value());
     EXPECT_NE(link.fd(), -1);
-    pump(link, later + seconds{11}, false);
-    pump(link, later + seconds{14}, false);
+    pump(link, later + seconds{11});
+    pump(link, later + seconds{14});
     ASSERT_TRUE(death_.has_value());
     EXPECT_EQ(death_->how, "it was silent");
     link.kill_now();
@@ -111,7 +119,7 @@ TEST_F(ExecutorLinkTest, AnIdleExecutorThatDoesNotLeaveIsKilled) {
 TEST_F(ExecutorLinkTest, APlanChangedBeforeTheHelloIsFollowed) {
     // It leaves when it has read a hello of 30 bytes and a drain of 16.
     ExecutorLink link(plan("first", "wait_for go; cat hello >&3; wait_for read; head -c 46 <&3 >got\n"));
-    pump(link, core::now(), false);
+    pump(link, core::now());
     link.change_plan(plan("second", "cat hello >&3; echo >started; sleep 60\n"));
     tell("go");
     EXPECT_FALSE(pump_until(link, [&] { return link.ready() || link.engine() != 0; }) && link.ready());
@@ -123,6 +131,138 @@ TEST_F(ExecutorLinkTest, APlanChangedBeforeTheHelloIsFollowed) {
     ASSERT_TRUE(death_.has_value());
     EXPECT_TRUE(death_->asked_for);
     link.kill_now();
+}
+
+// Its last words come when the other end of the socket is closed, not when it is killed.
+constexpr const char* orphan_lines = "cat hello >&3; until cat <&3 >>got; do sleep 0.01; done; echo >ended\n";
+
+TEST_F(ExecutorLinkTest, ADrainingExecutorWithPaidCallsIsLetGoAfterTwoSeconds) {
+    ExecutorLink link(plan("first", orphan_lines));
+    ASSERT_TRUE(pump_until(link, [&] { return link.ready(); }));
+    link.change_plan(plan("second", "cat hello >&3; sleep 60\n"));
+    const core::Instant start = core::now();
+    pump(link, start, paid);
+    EXPECT_EQ(link.next_timer(paid), start + seconds{2});
+    pump(link, start + milliseconds{1900}, paid);
+    EXPECT_FALSE(death_.has_value());
+    pump(link, start + seconds{2}, paid);
+    ASSERT_TRUE(death_.has_value());
+    EXPECT_TRUE(death_->asked_for);
+    EXPECT_TRUE(death_->blameless);
+    // The next one starts at once, and its end kills no orphan.
+    ASSERT_TRUE(pump_until(
+        link, [&] { return link.ready(); }, paid));
+    link.kill_now();
+    EXPECT_TRUE(pump_until(link, [&] { return std::filesystem::exists(path("ended")); }));
+}
+
+TEST_F(ExecutorLinkTest, ADrainingExecutorWithoutPaidCallsIsWaitedFor) {
+    ExecutorLink link(plan("first", orphan_lines));
+    ASSERT_TRUE(pump_until(link, [&] { return link.ready(); }));
+    link.change_plan(plan("second", "cat hello >&3; sleep 60\n"));
+    const core::Instant start = core::now();
+    pump(link, start, busy);
+    pump(link, start + seconds{9}, busy);
+    EXPECT_FALSE(death_.has_value());
+    EXPECT_NE(link.engine(), 0);
+    link.kill_now();
+}
+
+TEST_F(ExecutorLinkTest, AtAStopTheWorkerSaysWhenAnExecutorIsLetGo) {
+    ExecutorLink link(plan("first", orphan_lines));
+    ASSERT_TRUE(pump_until(link, [&] { return link.ready(); }));
+    EXPECT_TRUE(link.drain().empty());
+    link.retire();
+    const core::Instant start = core::now();
+    pump(link, start, paid);
+    pump(link, start + seconds{9}, paid);
+    EXPECT_FALSE(death_.has_value());
+    link.let_go();
+    EXPECT_FALSE(link.alive());
+    link.kill_now();
+    EXPECT_TRUE(pump_until(link, [&] { return std::filesystem::exists(path("ended")); }));
+}
+
+TEST_F(ExecutorLinkTest, AnExecutorNeedsNoLog) {
+    ExecutorPlan without = plan("first", "cat hello >&3; sleep 60\n");
+    without.log_file = path("hello") / "log";
+    ExecutorLink link(std::move(without));
+    ASSERT_TRUE(pump_until(link, [&] { return link.ready(); }));
+    link.kill_now();
+}
+
+TEST_F(ExecutorLinkTest, AtAStopAnIdleExecutorMayTidyUp) {
+    ExecutorLink link(plan("first", "cat hello >&3; cat <&3 >got; sleep 0.02; echo >tidied\n"));
+    ASSERT_TRUE(pump_until(link, [&] { return link.ready(); }));
+    EXPECT_TRUE(link.drain().empty());
+    link.flush();
+    link.kill_now();
+    EXPECT_TRUE(std::filesystem::exists(path("tidied")));
+    EXPECT_FALSE(link.alive());
+}
+
+TEST_F(ExecutorLinkTest, AtAStopAnExecutorThatStaysIsKilled) {
+    ExecutorLink link(plan("first", "cat hello >&3; sleep 60\n"));
+    ASSERT_TRUE(pump_until(link, [&] { return link.ready(); }));
+    const pid_t nanny = link.nanny();
+    EXPECT_TRUE(link.drain().empty());
+    const core::Instant start = core::now();
+    link.kill_now();
+    EXPECT_LT(core::now() - start, milliseconds{900});
+    EXPECT_NE(kill(nanny, 0), 0);
+}
+
+TEST_F(ExecutorLinkTest, OrphansEndWithADatabaseThatIsDropped) {
+    ExecutorLink link(plan("first", "cat hello >&3; sleep 60\n"));
+    ASSERT_TRUE(pump_until(link, [&] { return link.ready(); }));
+    const pid_t orphan = link.nanny();
+    link.let_go();
+    EXPECT_EQ(kill(orphan, 0), 0);
+    link.kill_all();
+    EXPECT_NE(kill(orphan, 0), 0);
+}
+
+TEST_F(ExecutorLinkTest, AlertsAndTheEndOfTheAdoptionArePassedOn) {
+    test::write_file(path("more"), wire::encode({FrameType::alert, 0, R"({"kind":"spool_full"})"}) +
+                                       wire::encode({FrameType::adopted, 0, ""}));
+    ExecutorLink link(plan("first", "cat hello more >&3; sleep 60\n"));
+    ASSERT_TRUE(pump_until(link, [&] { return adopted_; }));
+    ASSERT_EQ(alerts_.size(), 1U);
+    EXPECT_EQ(alerts_[0], R"({"kind":"spool_full"})");
+    link.kill_now();
+}
+
+TEST_F(ExecutorLinkTest, AFrameThatOnlyAWorkerSendsEndsTheConnection) {
+    for (const FrameType type : {FrameType::providers, FrameType::settled}) {
+        death_.reset();
+        test::write_file(path("more"), wire::encode({type, 0, "{}"}));
+        ExecutorLink link(plan("first", "cat hello more >&3; cat <&3 >got; exit 7\n"));
+        ASSERT_TRUE(pump_until(link, [&] { return death_.has_value(); }));
+        EXPECT_EQ(death_->how, "it sent a frame that only a worker sends");
+        link.kill_now();
+    }
+}
+
+TEST(InFlight, FindsTheTokenOfALeaseAndOfItsAnswer) {
+    EXPECT_EQ(token_of(R"({"job": "a", "token": 9223372036854775807, "lane": 1})"), INT64_MAX);
+    EXPECT_EQ(token_of(R"({"error":{"message":"\"token\":1"},"lease":{"token":2},"result":{"token":3}})"), 2);
+    EXPECT_EQ(token_of(R"({"lease":{},"outcome":"failed"})"), std::nullopt);
+    EXPECT_EQ(token_of(R"({"token":)"), std::nullopt);
+}
+
+TEST(InFlight, CountsPaidOrders) {
+    InFlight orders;
+    orders.add(1, {0, {}, "{}", true});
+    orders.add(2, {0, {}, "{}", false});
+    orders.add(3, {0, {}, "{}", true});
+    EXPECT_EQ(orders.paid(), 2U);
+    orders.add(3, {0, {}, "{}", false});
+    EXPECT_EQ(orders.size(), 3U);
+    EXPECT_EQ(orders.paid(), 1U);
+    EXPECT_EQ(orders.lanes().at(0), 3);
+    EXPECT_TRUE(orders.take(1)->paid);
+    EXPECT_FALSE(orders.take(1).has_value());
+    EXPECT_EQ(orders.paid(), 0U);
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <csignal>
 #include <fstream>
@@ -118,10 +119,12 @@ ExecutorProcess::~ExecutorProcess() {
 Json ExecutorProcess::hello() const {
     return {{"build", core::build_id()},
             {"store_directory", store().string()},
-            {"spool_directory", directory_.path().string()},
+            {"spool_directory", spool().string()},
+            {"spool_limit_bytes", 64 << 20},
             {"media_children", 2},
             {"media_program", ATELIER_BAD_MEDIA_PROGRAM},
-            {"shutdown_wait_ms", 10'000}};
+            {"shutdown_wait_ms", 10'000},
+            {"drain_timeout_ms", 10'000}};
 }
 
 void ExecutorProcess::start(const Json& hello) {
@@ -146,12 +149,13 @@ void ExecutorProcess::send_bytes(const std::string& bytes) {
     }
 }
 
-void ExecutorProcess::order(std::uint64_t attempt, const std::string& action, const Json& request, int timeout_ms) {
+void ExecutorProcess::order(std::uint64_t attempt, const std::string& action, const Json& request, int timeout_ms,
+                            const std::string& provider) {
     send(FrameType::order, attempt,
          Json{{"lease", {{"job", "6f1e"}, {"tid", "(0,1)"}, {"attempt", attempt}, {"token", 123456789}}},
               {"action", action},
-              {"provider", "offline"},
-              {"model", "compose"},
+              {"provider", provider},
+              {"model", "some-model"},
               {"timeout_ms", timeout_ms},
               {"request", request}}
              .dump());
@@ -188,30 +192,35 @@ bool ExecutorProcess::receive(milliseconds wait) {
     }
 }
 
-std::optional<Frame> ExecutorProcess::next_frame(milliseconds wait) {
+std::optional<Frame> ExecutorProcess::take(const std::function<bool(const Frame&)>& wanted, milliseconds wait) {
     const auto end = std::chrono::steady_clock::now() + wait;
-    while (kept_.empty()) {
+    for (;;) {
+        const auto found = std::find_if(kept_.begin(), kept_.end(), wanted);
+        if (found != kept_.end()) {
+            Frame frame = std::move(*found);
+            kept_.erase(found);
+            return frame;
+        }
         const auto left = std::chrono::duration_cast<milliseconds>(end - std::chrono::steady_clock::now());
         if (!receive(left)) return std::nullopt;
     }
-    Frame frame = std::move(kept_.front());
-    kept_.erase(kept_.begin());
-    return frame;
+}
+
+std::optional<Frame> ExecutorProcess::next_frame(milliseconds wait) {
+    return take([](const Frame&) { return true; }, wait);
+}
+
+std::optional<Frame> ExecutorProcess::frame(FrameType type, milliseconds wait) {
+    return take([type](const Frame& frame) { return frame.type == type; }, wait);
 }
 
 Json ExecutorProcess::answer(std::uint64_t attempt, milliseconds wait) {
-    const auto end = std::chrono::steady_clock::now() + wait;
-    for (;;) {
-        for (auto frame = kept_.begin(); frame != kept_.end(); ++frame) {
-            if (frame->type != FrameType::answer || frame->attempt != attempt) continue;
-            Json json = Json::parse(frame->payload);
-            EXPECT_EQ(json.at("lease").at("attempt"), attempt);
-            kept_.erase(frame);
-            return json;
-        }
-        const auto left = std::chrono::duration_cast<milliseconds>(end - std::chrono::steady_clock::now());
-        if (!receive(left)) return nullptr;
-    }
+    const auto found = take(
+        [attempt](const Frame& frame) { return frame.type == FrameType::answer && frame.attempt == attempt; }, wait);
+    if (!found) return nullptr;
+    Json json = Json::parse(found->payload);
+    EXPECT_EQ(json.at("lease").at("attempt"), attempt);
+    return json;
 }
 
 std::optional<int> ExecutorProcess::wait_for_nanny(milliseconds wait) {

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -39,7 +40,8 @@ class ExecutorProcess {
 
     void send(wire::FrameType type, std::uint64_t attempt = 0, const std::string& payload = {});
     void send_bytes(const std::string& bytes);
-    void order(std::uint64_t attempt, const std::string& action, const Json& request, int timeout_ms = 20'000);
+    void order(std::uint64_t attempt, const std::string& action, const Json& request, int timeout_ms = 20'000,
+               const std::string& provider = "offline");
     // ai.image on the object "in/product.png", which this makes.
     void compose(std::uint64_t attempt, const std::string& prompt, int timeout_ms = 20'000);
 
@@ -47,6 +49,8 @@ class ExecutorProcess {
     std::optional<wire::Frame> next_frame(milliseconds wait = milliseconds{20'000});
     // The answer to an attempt; those of others that come before are kept for later. null when there is none in time.
     Json answer(std::uint64_t attempt, milliseconds wait = milliseconds{20'000});
+    // The next frame of a type; others that come before are kept for later.
+    std::optional<wire::Frame> frame(wire::FrameType type, milliseconds wait = milliseconds{20'000});
     // All log messages until now, one a line.
     const std::string& logs() const { return logs_; }
 
@@ -60,10 +64,13 @@ class ExecutorProcess {
     pid_t engine() const { return engine_; }
     std::vector<pid_t> media_children() const;
     std::filesystem::path store() const { return directory_.path() / "store"; }
+    std::filesystem::path spool() const { return directory_.path() / "spool"; }
     std::filesystem::path directory() const { return directory_.path(); }
 
   private:
     bool receive(milliseconds wait);
+    // The first kept frame that `wanted` accepts, after waiting for it; taken out.
+    std::optional<wire::Frame> take(const std::function<bool(const wire::Frame&)>& wanted, milliseconds wait);
 
     TemporaryDirectory directory_;
     storage::UniqueFd socket_;

@@ -111,9 +111,7 @@ TEST(ExecutorProcess, RunsNoMoreChildrenThanAllowedAndPongsMeanwhile) {
     pause_for(milliseconds{200});
     EXPECT_EQ(executor.media_children().size(), 2U);
     executor.send(FrameType::ping);
-    const auto pong = executor.next_frame(milliseconds{1000});
-    ASSERT_TRUE(pong.has_value());
-    EXPECT_EQ(pong->type, FrameType::pong);
+    EXPECT_TRUE(executor.frame(FrameType::pong, milliseconds{1000}).has_value());
 }
 
 TEST(ExecutorProcess, CancelEndsRunningAndQueuedOrdersWithinASecond) {
@@ -183,6 +181,7 @@ TEST(ExecutorProcess, NannyTellsHowTheEngineWasKilledAndTakesItsChildren) {
     ASSERT_TRUE(eventually([&] { return executor.media_children().size() == 1; }));
     const auto children = executor.media_children();
     ::kill(executor.engine(), SIGKILL);
+    ASSERT_TRUE(executor.frame(FrameType::adopted).has_value());
     EXPECT_FALSE(executor.next_frame(milliseconds{2000}).has_value());  // the end of the stream
     EXPECT_EQ(executor.last_word(), "signal 9\n");
     EXPECT_EQ(executor.wait_for_nanny(milliseconds{2000}), 0);

@@ -68,11 +68,66 @@ TEST(Order, Delete) {
     EXPECT_EQ(std::get<DeleteRequest>(*order.request).keys, std::vector<std::string>{"a"});
 }
 
-TEST(Order, UnknownActionsAndProvidersAreNamed) {
+Json ai_order(const std::string& action) {
+    Json json = order_json(action, compose_request());
+    json["provider"] = "studio_gemini";
+    json["model"] = "some-model";
+    json["request"]["system"] = "be brief";
+    json["request"]["schema"] = {{"type", "object"}};
+    json["request"]["parameters"] = {{"aspect_ratio", "16:9"}};
+    return json;
+}
+
+TEST(Order, OfAConfiguredProvider) {
+    const Order order = parse_order(7, ai_order("ai.image").dump());
+    ASSERT_TRUE(order.request.ok()) << order.request.error().message;
+    const auto& ai = std::get<AiRequest>(*order.request);
+    EXPECT_EQ(ai.provider, "studio_gemini");
+    EXPECT_EQ(ai.task, provider::Task::image);
+    EXPECT_EQ(ai.model, "some-model");
+    EXPECT_EQ(ai.prompt, "a chair");
+    EXPECT_EQ(ai.system, "be brief");
+    EXPECT_EQ(ai.schema, (Json{{"type", "object"}}));
+    EXPECT_EQ(ai.parameters, (Json{{"aspect_ratio", "16:9"}}));
+    ASSERT_EQ(ai.inputs.size(), 2U);
+    EXPECT_EQ(ai.inputs[0].key, "clients/p.jpg");
+    EXPECT_EQ(ai.key_prefix, "clients/c/generated/i");
+}
+
+TEST(Order, OfTextNeedsAPromptOnly) {
+    Json json = ai_order("ai.text");
+    json["request"] = {{"prompt", "a haiku"}, {"schema", nullptr}};
+    const Order order = parse_order(7, json.dump());
+    ASSERT_TRUE(order.request.ok()) << order.request.error().message;
+    const auto& ai = std::get<AiRequest>(*order.request);
+    EXPECT_EQ(ai.task, provider::Task::text);
+    EXPECT_TRUE(ai.schema.is_null());
+    EXPECT_EQ(ai.parameters, Json::object());
+    EXPECT_TRUE(ai.inputs.empty());
+}
+
+TEST(Order, EachPartOfAnAiOrderIsChecked) {
+    const auto change = [](const char* pointer, const Json& value) {
+        Json json = ai_order("ai.image");
+        json[Json::json_pointer(pointer)] = value;
+        return json;
+    };
+    expect_refused(change("/model", ""), "model");
+    expect_refused(change("/model", std::string(201, 'm')), "model");
+    expect_refused(change("/provider", ""), "provider");
+    expect_refused(change("/request/prompt", ""), "prompt");
+    expect_refused(change("/request/schema", "object"), "schema");
+    expect_refused(change("/request/parameters", Json::array()), "parameters");
+    expect_refused(change("/request/inputs", 1), "inputs");
+    expect_refused(change("/request/inputs", Json(std::vector<Json>(17, Json::object()))), "inputs");
+    expect_refused(change("/request/inputs/0/sha256", "00"), "sha256");
+    expect_refused(change("/request/output", nullptr), "output");
+    expect_refused(change("/request/output/key_prefix", "../x"), "..");
+}
+
+TEST(Order, UnknownActionsAreNamed) {
     expect_refused(order_json("ai.video", Json::object()), "\"ai.video\"");
-    Json other = order_json("ai.image", compose_request());
-    other["provider"] = "gemini\n";
-    expect_refused(other, "\"gemini \"");
+    expect_refused(order_json("ai.json", compose_request()), "pictures only");
 }
 
 TEST(Order, WithoutALeaseTheAttemptIsEchoed) {

@@ -1,0 +1,40 @@
+#pragma once
+// The providers as the worker told of them, keys included. Nothing of this is ever logged.
+
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "core/clock.hpp"
+#include "core/result.hpp"
+#include "provider/provider.hpp"
+
+namespace atelier::executor {
+
+struct ProviderConfig {
+    provider::Endpoint endpoint;
+    core::Milliseconds connect_timeout{0};
+    core::Milliseconds progress_timeout{0};
+    std::string api_key;       // one of the three is set
+    std::string api_key_file;  // absolute
+    std::string key_error;     // why there is no key
+};
+
+class ProviderBook {
+  public:
+    // Takes the payload of a `providers` frame in place of what was known: {"providers":[{"name","kind","base_url",
+    // "api_version","connect_timeout_ms","progress_timeout_ms", "api_key" | "api_key_file" | "key_error"}]}.
+    // invalid_request, and nothing changed, when it has another form.
+    core::Result<void> replace(std::string_view payload);
+
+    // nullptr when there is no such provider.
+    const ProviderConfig* find(const std::string& name) const;
+
+  private:
+    std::map<std::string, ProviderConfig> providers_;
+};
+
+// The key to be used now; a file is read anew each time, so that a changed one counts at once. Class auth otherwise.
+core::Result<std::string> read_key(const ProviderConfig& config);
+
+}  // namespace atelier::executor

@@ -1,0 +1,20 @@
+#pragma once
+// The configured providers, from the catalog to the frame that tells the executor of them: the foreign servers of the
+// extension's wrappers, each with the user mapping of atelier_owner or else of PUBLIC. Catalog rows are read here and
+// not by SQL, because atelier_owner may not read what is in a mapping.
+
+#include "postgres/prelude.hpp"
+
+namespace atelier::postgres::providers {
+
+// Registers for the changes of servers, wrappers and mappings. Once, before the first changed().
+void watch();
+
+// Whether a change was committed since the last read(), by anybody. Inside a transaction. Throws PgError.
+bool changed();
+
+// The payload of the frame `providers` (wire/frame.hpp). It holds keys: to be wiped after use. Inside a transaction.
+// Throws PgError.
+std::string read();
+
+}  // namespace atelier::postgres::providers
