@@ -1,7 +1,7 @@
 # The PostgreSQL side (module, SQL script, install) and the front door of the house; `make help` lists it.
 # The C++ side is CMakeLists.txt. Version: control/pg_atelier.control. Packages: scripts/install_packages.sh.
 
-FRONT_DOOR := help packages check static-checks demo demo-stop bench mutants check-versions
+FRONT_DOOR := help packages check static-checks demo demo-stop bench bench-paid mutants check-versions
 goals := $(or $(MAKECMDGOALS),all)
 front_goals := $(filter $(FRONT_DOOR),$(goals))
 build_goals := $(filter-out $(FRONT_DOOR),$(goals))
@@ -24,10 +24,12 @@ help:
 	@echo 'make                 build the module, the executor and the SQL script'
 	@echo 'make install         install into the PostgreSQL of PG_CONFIG (default: pg_config); takes DESTDIR'
 	@echo 'make demo            install packages, build, start a throw-away cluster and make the pictures'
+	@echo 'make demo PROVIDER=gemini MODEL=...    the same with a provider that charges (or openai): names the highest price first'
 	@echo 'make demo-stop       stop that cluster and remove it'
 	@echo 'make check           prove everything: packages, build, all tests, all static checks, counts'
 	@echo 'make static-checks   only the checks that read the source'
 	@echo 'make bench           latency from COMMIT to the order read by the executor'
+	@echo 'make bench-paid      500 paid pictures of 1.5 MB, against a script that does the same by the plainest means'
 	@echo 'make mutants         take each mechanism out and see its test fail'
 	@echo 'make check-versions  build and try out on PostgreSQL 17 and 18, in chroots under /var/tmp'
 	@echo 'make packages        install what building and testing need (apt)'
@@ -42,14 +44,20 @@ check:
 static-checks:
 	@scripts/static_checks.sh
 
+# Only what stands on make's own command line can make the demo call a provider that charges. It reaches the script in the
+# environment, where others may stand too: so the names are said.
+demo_variables := PROVIDER MODEL KEY_FILE BASE_URL PRICE LIMIT YES GEMINI_API_KEY OPENAI_API_KEY
 demo:
-	@scripts/demo.sh
+	@scripts/demo.sh $(foreach name,$(demo_variables),$(if $(filter command,$(origin $(name))),$(name)))
 
 demo-stop:
 	@scripts/demo_stop.sh
 
 bench:
 	@scripts/bench.sh
+
+bench-paid:
+	@scripts/bench_paid.sh
 
 mutants:
 	@scripts/run_mutants.sh

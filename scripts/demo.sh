@@ -2,19 +2,22 @@
 # make demo: from nothing to pictures. Installs missing packages, builds, starts a throw-away cluster as an ordinary
 # user, loads the catalogue of test/demo, asks for one picture of every entry and waits for all of them. The cluster
 # stays up until `make demo-stop`. Ends with 0 only if every picture was made and no two are the same.
+# With PROVIDER=gemini or openai on make's command line a provider that charges makes them: scripts/demo_paid.sh.
+# usage: scripts/demo.sh [NAME]...     names of variables that count: those of make's command line
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=scripts/lib.sh
 . scripts/lib.sh
 # shellcheck source=scripts/demo_lib.sh
 . scripts/demo_lib.sh
+# shellcheck source=scripts/demo_paid.sh
+. scripts/demo_paid.sh
 
-LEAST=24
 PATIENCE=${ATELIER_DEMO_PATIENCE:-600}
 SHEET=$PWD/build/demo/contact_sheet.png
 
 # Everything of one run goes through psql as the cluster's superuser.
-ask() { as_user PGHOST="$STAGE/c" PGUSER=postgres PGDATABASE=atelier psql -XAtq -v ON_ERROR_STOP=1 "$@"; }
+ask() { as_user PGHOST="$STAGE/c" PGUSER=postgres PGDATABASE=atelier psql -XAtq -P pager=off -v ON_ERROR_STOP=1 "$@"; }
 
 failed() {
   printf '\n%s\n' "$*"
@@ -29,7 +32,10 @@ failed() {
 }
 
 start_cluster() {
-  as_user scripts/cluster.sh start "$STAGE/c" shared_preload_libraries=pg_atelier fsync=off &&
+  local settings=(fsync=off)
+  # What is paid for is written to disk.
+  if is_paid; then settings=(pg_atelier.max_attempts="$CALLS_OF_A_PICTURE"); fi
+  as_user scripts/cluster.sh start "$STAGE/c" shared_preload_libraries=pg_atelier "${settings[@]}" &&
     as_user PGHOST="$STAGE/c" PGUSER=postgres psql -XqAt -d postgres -c 'create database atelier' &&
     ask -c 'create extension pg_atelier'
 }
@@ -43,13 +49,19 @@ load_catalogue() {
     cp build/demo/photos/* "$photos" &&
     cp test/demo/catalogue.json "$STAGE/tmp" &&
     chown -R "$(ordinary_user):" "$photos" "$STAGE/tmp" &&
-    ask -v client="$client" -v catalogue="$STAGE/tmp/catalogue.json" -f test/demo/load.sql
+    ask -v client="$client" -v catalogue="$STAGE/tmp/catalogue.json" -v provider="$PROVIDER" -v pictures="$LIMIT" -f test/demo/load.sql
 }
 
+# A picture stands still when only a person can say how it goes on.
 show_progress() {
-  local total=$1 started=$SECONDS last='' made bad now bar
+  local total=$1 started=$SECONDS last='' made bad still now bar
   while :; do
-    IFS='|' read -r made bad < <(ask -c "select count(*) filter (where status = 'completed'), count(*) filter (where status = 'error') from atelier.generated_assets")
+    IFS='|' read -r made bad still < <(ask -c "
+      select count(*) filter (where a.status = 'completed'), count(*) filter (where a.status = 'error'),
+             count(*) filter (where j.state = 'held' or j.state = 'waiting' and l.state = 'paused')
+        from atelier.generated_assets a
+        left join atelier.jobs j on j.subject_id = a.id
+        left join atelier.lanes l on l.provider = j.provider and l.model = j.model")
     [[ -n ${made:-} ]] || return 1
     now=$((SECONDS - started))
     if [[ -t 1 ]]; then
@@ -59,7 +71,7 @@ show_progress() {
       printf 'pictures: %d of %d, %d failed, %d s\n' "$made" "$total" "$bad" "$now"
     fi
     last="$made $bad"
-    if ((made + bad >= total)); then break; fi
+    if ((made + bad + still >= total)); then break; fi
     if ((now > PATIENCE)); then break; fi
     sleep 0.3
   done
@@ -69,10 +81,13 @@ show_progress() {
 closing_table() {
   ask -P format=aligned -P tuples_only=off -P footer=off -P border=1 -c "
     select p.name as product, a.settings ->> 'roomType' as room, a.settings ->> 'style' as style, a.status,
-           round(extract(epoch from a.completed_at - a.created_at)::numeric, 2) as seconds, i.file_size as bytes, a.error_message as error
+           round(extract(epoch from a.completed_at - a.created_at)::numeric, 2) as seconds, i.file_size as bytes,
+           coalesce(a.error_message, 'held: ' || case j.state when 'held' then j.reason end, 'paused: ' || l.pause_reason) as error
       from atelier.generated_assets a
       join atelier.products p on p.id = a.product_id
       left join atelier.images i on i.id = a.image_id
+      left join atelier.jobs j on j.subject_id = a.id
+      left join atelier.lanes l on l.provider = j.provider and l.model = j.model and l.state = 'paused'
      order by a.completed_at, a.id"
 }
 
@@ -89,6 +104,13 @@ make_sheet() {
     test/demo/contact_sheet.sh build/demo/pictures.json "$SHEET"
 }
 
+choose_provider "$@"
+if is_paid; then
+  find_highest_price
+  show_plan
+  ask_for_yes
+fi
+
 scripts/install_packages.sh build demo
 step 'demo-stop (a former demo, if any)' scripts/demo_stop.sh
 step photos test/demo/fetch_photos.sh build/demo
@@ -98,21 +120,28 @@ use_stage "$(demo_directory)"
 claim_demo_directory
 step install scripts/fill_stage.sh "$STAGE"
 step 'cluster (socket only)' start_cluster || failed 'The cluster did not start.'
+if is_paid; then
+  step "provider ($PROVIDER)" introduce_provider || failed 'The provider could not be made known.'
+fi
 step catalogue load_catalogue || failed 'The catalogue could not be loaded.'
 
 total=$(ask -c 'select count(*) from atelier.generated_assets')
 show_progress "$total" || failed 'The progress could not be read.'
 closing_table
+if is_paid; then
+  show_ledger
+  step 'keep (the bought pictures)' keep_pictures || failed 'The pictures could not be copied.'
+fi
 
 IFS='|' read -r completed different < <(ask -c "
   select count(*), count(distinct i.sha256) from atelier.generated_assets a join atelier.images i on i.id = a.image_id where a.status = 'completed'")
+((completed > 0)) || failed 'No picture was made.'
 step sheet make_sheet || failed 'The contact sheet could not be made.'
 
-cat <<TXT
-
-$completed of $total pictures made, $different of them different.
-Contact sheet:  $SHEET
-Look around:    psql -h $STAGE/c -U postgres atelier
-When done:      make demo-stop
-TXT
-((completed == total && different == total && total >= LEAST)) || failed "Expected at least $LEAST pictures, all made and all different."
+echo
+echo "$completed of $total pictures made, $different of them different."
+echo "Contact sheet:  $SHEET"
+if is_paid; then echo "Pictures:       $PWD/build/demo/bought"; fi
+echo "Look around:    psql -h $STAGE/c -U postgres atelier"
+echo "When done:      make demo-stop$(is_paid && echo ', which also removes the copy of the key')"
+((completed == total && different == total && total >= LIMIT)) || failed "Expected $LIMIT pictures, all made and all different."

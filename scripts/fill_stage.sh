@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Fills a stage: a private copy of the PostgreSQL installation into which this build is installed, and a copy of its
-# scripts, tests and documents; all of it belongs to the ordinary user. PostgreSQL finds its share and library
+# Makefile, scripts, tests and documents; all of it belongs to the ordinary user. PostgreSQL finds its share and library
 # directories relative to its own programs, so a copy of the same layout works: the machine's installation is not
 # touched, two checkouts do not meet, and a tree that only root can read is no obstacle.
 # usage: scripts/fill_stage.sh STAGE      Run from the root of the built tree.
@@ -17,7 +17,7 @@ for part in bindir pkglibdir sharedir; do
   cp -a "$path/." "$STAGE$path"
 done
 make -s install DESTDIR="$STAGE"
-cp -a docs scripts test "$STAGE/tree"
+cp -a Makefile docs scripts test "$STAGE/tree"
 # Programs of the tests stand below the root of the tree at the same place as here. Built without tests there are none;
 # a test that needs one says so.
 if [[ -e build/test/bad_media ]]; then

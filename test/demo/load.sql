@@ -1,5 +1,6 @@
--- Loads the catalogue of the demo: registers every photo, makes the products, asks for every picture.
--- psql variables: client (its id; its photos lie in the store already), catalogue (path of catalogue.json on the server).
+-- Loads the catalogue of the demo: registers every photo, makes the products, asks for the first pictures.
+-- psql variables: client (its id; its photos lie in the store already), catalogue (path of catalogue.json on the server),
+-- provider, pictures (how many).
 --
 -- catalogue.json:
 --   products: [{sku, name, category, roomTypes: [..], metadata (optional), photo}]
@@ -23,9 +24,11 @@ select product ->> 'sku' as sku, product ->> 'photo' as file,
 
 select count(atelier.add_product_image(p.product_id, f.image_id)) as photos from products p join photos f using (file);
 
-select count(atelier.create_generation_request(:'client', p.product_id, request -> 'settings', scene_image_id => f.image_id)) as requests
-  from catalogue, jsonb_array_elements(content -> 'requests') as request
-  left join products p on p.sku = request ->> 'sku'
-  left join photos f on f.file = request ->> 'scene';
+select count(atelier.create_generation_request(:'client', p.product_id, asked.request -> 'settings', scene_image_id => f.image_id,
+                                               provider => :'provider')) as requests
+  from catalogue, jsonb_array_elements(content -> 'requests') with ordinality as asked (request, number)
+  left join products p on p.sku = asked.request ->> 'sku'
+  left join photos f on f.file = asked.request ->> 'scene'
+ where asked.number <= :pictures;
 
 commit;

@@ -14,6 +14,12 @@ my $deleted = $node->request($studio, style => 'rustic');
 ok($node->wait_until("select status = 'completed' from atelier.generated_assets where id = '$deleted'", 60), 'another one too');
 $node->ask("select atelier.soft_delete_asset('$deleted')");
 
+# A provider and what it costs.
+$node->ask("create server studio foreign data wrapper atelier_gemini options (image_model 'a-model', timeout '10min')");
+$node->ask("create user mapping for atelier_owner server studio options (api_key_file '/run/studio.key')");
+$node->ask("insert into atelier.prices (provider, model, unit, price, per) values ('studio', 'a-model', 'output_token', 30, 1000000)");
+my $providers = $node->ask('select p::text from atelier.providers p');
+
 # From here on nothing is leased, and every state is made.
 $node->ask("select atelier.pause_lane('offline', 'compose')");
 my %asset = map { $_ => $node->request($studio, lighting => 'evening') } qw(ready leased draining held cancelled deferred retry);
@@ -54,6 +60,8 @@ for my $table (sort keys %rows)
 is($copy->ask('select count(*) from atelier.attempts where leased_at > now() - interval \'1 minute\' and epoch = (select epoch from atelier.workers)'), 0, 'nothing ran');
 is($copy->ask("select count(*) from atelier.jobs where not foreign_instance"), 0, 'no job is this database\'s own');
 ok($copy->ask("select exists (select from atelier.self_check() where area = 'instance' and not ok)") eq 't', 'self_check says so, with the way out');
+
+is($copy->ask('select p::text from atelier.providers p'), $providers, 'the provider came along, with its key file');
 
 # The next insert works: sequences went along.
 my $events = $copy->ask('select max(id) from atelier_internal.events');

@@ -27,6 +27,16 @@ our $DATABASE = 'atelier';
 sub start_cluster
 {
     my ($class, $name, %options) = @_;
+    my $node = $class->new_cluster($name, %options);
+    $node->start;
+    $node->make_database($DATABASE) if $options{extension} // 1;
+    return $node;
+}
+
+# The same, not started and without the extension.
+sub new_cluster
+{
+    my ($class, $name, %options) = @_;
     my $node = $class->new($name);
     $node->init(extra => [ '-E', 'UTF8', '--locale=C.UTF-8', '-U', 'postgres' ]);
     my %settings = (
@@ -38,8 +48,6 @@ sub start_cluster
     $node->append_conf('postgresql.conf', join("\n", map { "$_ = '$settings{$_}'" } sort keys %settings));
     # The server must not find an address of the caller's clusters in its environment.
     $ENV{PGUSER} = 'postgres';
-    $node->start;
-    $node->make_database($DATABASE) if $options{extension} // 1;
     return $node;
 }
 
@@ -99,7 +107,8 @@ sub wait_for_condition
     return (time - $started) || '0 but true';
 }
 
-# Process ids; undef when there is none. With a timeout, waits for one.
+# Process ids; undef when there is none. With a timeout, waits for one. The executor's is that of the process that works,
+# the child of its nanny: killing it is what a crash of the executor looks like.
 sub worker_pid { my ($self, @rest) = @_; return $self->_pid_of('worker_pid', @rest) }
 sub executor_pid { my ($self, @rest) = @_; return $self->_pid_of('executor_pid', @rest) }
 
@@ -139,6 +148,16 @@ sub descendants
         push @open, @{ $children{$next} // [] };
     }
     return @found;
+}
+
+# The name of a process as the kernel keeps it, its first 15 characters (pg_atelier_exec, pg_atelier_medi); empty when it is
+# gone. Of a process that is not dumpable little more can be read.
+sub process_name
+{
+    my ($pid) = @_;
+    open my $in, '<', "/proc/$pid/comm" or return '';
+    chomp(my $name = <$in> // '');
+    return $name;
 }
 
 # Whether a process is there; one that ended but was not yet waited for is not.

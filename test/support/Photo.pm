@@ -7,7 +7,7 @@ use warnings;
 use Compress::Zlib qw(compress crc32);
 
 # A PNG photograph of a kind: an elliptical thing of one colour, shaded, on a plain light ground.
-# Options: width, height (240), colour ([160, 90, 40]).
+# Options: width, height (240), colour ([160, 90, 40]), padding (so many bytes more, in chunks that no reader looks at).
 sub png
 {
     my (%options) = @_;
@@ -26,8 +26,16 @@ sub png
         }
     }
     my $chunk = sub { my ($type, $data) = @_; return pack('N', length $data) . $type . $data . pack('N', crc32($type . $data)) };
+    my $padding = $options{padding} // 0;
+    my $filler = '';
+    for (; $padding > 0; $padding -= 1_000_000)
+    {
+        my $length = $padding < 1_000_000 ? $padding : 1_000_000;
+        $filler .= $chunk->('paDd', 'x' x $length);
+    }
     return "\x89PNG\r\n\x1a\n"
       . $chunk->('IHDR', pack('NNC5', $width, $height, 8, 2, 0, 0, 0))
+      . $filler
       . $chunk->('IDAT', compress($rows))
       . $chunk->('IEND', '');
 }

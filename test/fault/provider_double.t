@@ -1,0 +1,120 @@
+# The server that plays the providers takes nothing that the real ones would refuse; otherwise what the tests against it
+# prove would be worth nothing.
+use strict;
+use warnings;
+use HTTP::Tiny;
+use JSON::PP;
+use MIME::Base64;
+use Photo;
+use Provider;
+use Test::More;
+
+my $provider = Provider->start;
+my $http = HTTP::Tiny->new(timeout => 10);
+my $photo = encode_base64(Photo::png(width => 8, height => 8), '');
+$provider->behave(picture_bytes => 3000);
+
+# Sends a call; the status. Options override path, key, headers, method.
+sub send_call
+{
+    my ($kind, $body, %options) = @_;
+    my %headers = ('content-type' => $options{type} // 'application/json');
+    $headers{ $kind eq 'gemini' ? 'x-goog-api-key' : 'authorization' } = ($kind eq 'gemini' ? '' : 'Bearer ') . ($options{key} // $Provider::KEY)
+      unless exists $options{key} && !defined $options{key};
+    my $path = $options{path} // ($kind eq 'gemini' ? '/v1beta/models/test-image:generateContent' : '/v1/images/generations');
+    my $text = ref $body ? encode_json($body) : $body;
+    my $method = $options{method} // 'POST';
+    my $answer = $http->request($method, $provider->url($path), { headers => \%headers, $method eq 'POST' ? (content => $text) : () });
+    return ($answer->{status}, $answer->{content});
+}
+
+sub gemini
+{
+    my (%config) = @_;
+    return { contents => [ { role => 'user', parts => [ { text => 'product-0001' }, { inlineData => { mimeType => 'image/png', data => $photo } } ] } ],
+        generationConfig => { responseModalities => ['IMAGE'], %config } };
+}
+
+sub form
+{
+    my (@parts) = @_;
+    my $text = join '', map { my ($name, $value, $file, $type) = @$_;
+        qq(--b0undary\r\nContent-Disposition: form-data; name="$name") . ($file ? qq(; filename="$file"\r\nContent-Type: $type) : '') . "\r\n\r\n$value\r\n" } @parts;
+    return $text . "--b0undary--\r\n";
+}
+
+my @image = ('image[]', decode_base64($photo), 'a.png', 'image/png');
+my @fields = ([ model => 'test-image' ], [ prompt => 'product-0003' ]);
+my %edit = (path => '/v1/images/edits', type => 'multipart/form-data; boundary=b0undary');
+my %chat = (path => '/v1/chat/completions');
+my $strict = { type => 'object', additionalProperties => JSON::PP::false, required => ['a'], properties => { a => { type => 'string' } } };
+sub schema { return { type => 'json_schema', json_schema => { name => 'answer', strict => JSON::PP::true, schema => $_[0] } } }
+sub chat { return { model => 'test-json', messages => [ { role => 'user', content => 'Answer in json, product-0004' } ], @_ } }
+
+my @taken = (
+    [ 'gemini', gemini(imageConfig => { aspectRatio => '16:9', imageSize => '2K' }) ],
+    [ 'openai', { model => 'test-image', prompt => 'product-0002', size => '1536x1024', output_format => 'png' } ],
+    [ 'openai', form(@fields, \@image), %edit ],
+    [ 'openai', chat(response_format => schema($strict)), %chat ],
+    [ 'openai', chat(response_format => { type => 'json_object' }, thinking => { type => 'disabled' }), %chat ]);
+for my $case (@taken)
+{
+    my ($status, $content) = send_call(@$case);
+    is($status, 200, "$case->[0]: a good request is taken") or diag($content);
+}
+is($provider->counts->{billed}, scalar @taken, 'and billed');
+is_deeply($provider->counts->{products}, { 'product-0001' => 1, 'product-0002' => 1, 'product-0003' => 1, 'product-0004' => 2 }, 'for the product that its prompt names');
+
+my $without = sub { my ($hash, $name) = @_; my %copy = %$hash; delete $copy{$name}; return \%copy };
+my @refused = (
+    [ 'no key', 403, 'gemini', gemini(), key => undef ],
+    [ 'a wrong key', 400, 'gemini', gemini(), key => 'wrong' ],
+    [ 'another version', 404, 'gemini', gemini(), path => '/v7/models/test-image:generateContent' ],
+    [ 'another method of the model', 404, 'gemini', gemini(), path => '/v1beta/models/test-image:predict' ],
+    [ 'an unknown model', 404, 'gemini', gemini(), path => '/v1beta/models/other:generateContent' ],
+    [ 'the key in the URL', 400, 'gemini', gemini(), path => '/v1beta/models/test-image:generateContent?key=test-key' ],
+    [ 'GET', 404, 'gemini', '', method => 'GET' ],
+    [ 'another content type', 415, 'gemini', gemini(), type => 'text/plain' ],
+    [ 'a body that is no JSON', 400, 'gemini', '{"contents": [' ],
+    [ 'a member twice', 400, 'gemini', '{"contents": [], "contents": []}' ],
+    [ 'no contents', 400, 'gemini', $without->(gemini(), 'contents') ],
+    [ 'an unknown member', 400, 'gemini', { %{ gemini() }, prompt => 'x' } ],
+    [ 'an unknown setting', 400, 'gemini', gemini(numberOfImages => 1) ],
+    [ 'a small k', 400, 'gemini', gemini(imageConfig => { imageSize => '2k' }) ],
+    [ 'an unknown ratio', 400, 'gemini', gemini(imageConfig => { aspectRatio => '7:5' }) ],
+    [ 'a number as a string', 400, 'gemini', gemini(maxOutputTokens => '800') ],
+    [ 'JSON from an image model', 400, 'gemini', gemini(responseMimeType => 'application/json') ],
+    [ 'a schema without its media type', 400, 'gemini', gemini(responseJsonSchema => {}), path => '/v1beta/models/test-json:generateContent' ],
+    [ 'bytes that are no base64', 400, 'gemini', { contents => [ { parts => [ { text => 'x' }, { inlineData => { mimeType => 'image/png', data => 'a-b_' } } ] } ] } ],
+    [ 'a picture of another type', 400, 'gemini', { contents => [ { parts => [ { text => 'x' }, { inlineData => { mimeType => 'image/jpeg', data => $photo } } ] } ] } ],
+    [ 'no key', 401, 'openai', { model => 'test-image', prompt => 'x' }, key => undef ],
+    [ 'a wrong key', 401, 'openai', { model => 'test-image', prompt => 'x' }, key => 'wrong' ],
+    [ 'another path', 404, 'openai', { model => 'test-image', prompt => 'x' }, path => '/images/generations' ],
+    [ 'GET', 405, 'openai', '', method => 'GET' ],
+    [ 'no model', 400, 'openai', { prompt => 'x' } ],
+    [ 'an unknown model', 404, 'openai', { model => 'other-image', prompt => 'x' } ],
+    [ 'response_format', 400, 'openai', { model => 'test-image', prompt => 'x', response_format => 'b64_json' } ],
+    [ 'an odd size', 400, 'openai', { model => 'test-image', prompt => 'x', size => '1000x1001' } ],
+    [ 'a compressed png', 400, 'openai', { model => 'test-image', prompt => 'x', output_compression => 50 } ],
+    [ 'a transparent jpeg', 400, 'openai', { model => 'test-image', prompt => 'x', output_format => 'jpeg', background => 'transparent' } ],
+    [ 'an edit as JSON', 415, 'openai', { model => 'test-image', prompt => 'x' }, path => '/v1/images/edits' ],
+    [ 'an edit without a picture', 400, 'openai', form(@fields), %edit ],
+    [ 'an edit with a picture of another type', 400, 'openai', form(@fields, [ @image[ 0, 1 ], 'a.jpg', 'image/jpeg' ]), %edit ],
+    [ 'an edit with an unknown field', 400, 'openai', form(@fields, \@image, [ style => 'vivid' ]), %edit ],
+    [ 'an edit without its last boundary', 400, 'openai', substr(form(@fields, \@image), 0, -6), %edit ],
+    [ 'two fields of one name', 400, 'openai', form(@fields, \@image, [ prompt => 'y' ]), %edit ],
+    [ 'json_object without the word', 400, 'openai', chat(messages => [ { role => 'user', content => 'x' } ], response_format => { type => 'json_object' }), %chat ],
+    [ 'a strict schema that leaves members open', 400, 'openai', chat(response_format => schema($without->($strict, 'additionalProperties'))), %chat ],
+    [ 'two limits', 400, 'openai', chat(max_tokens => 5, max_completion_tokens => 5), %chat ]);
+for my $case (@refused)
+{
+    my ($what, $wanted, @call) = @$case;
+    my ($status, $content) = send_call(@call);
+    is($status, $wanted, "$call[0]: $what is refused") or diag($content);
+    like($content, qr/^\{"error": \{/, "$call[0]: in the provider's own shape");
+}
+my $counts = $provider->counts;
+is($counts->{refused}, scalar @refused, 'the refusals are counted');
+is($counts->{billed}, scalar @taken, 'and not billed');
+$provider->stop;
+done_testing();

@@ -1,0 +1,175 @@
+package Provider;
+
+# The server that plays the providers (provider_server.py), for the fault tests: started with the test, ended with it.
+#
+#   my $provider = Provider->start;
+#   $provider->behave(latency_ms => 200, faults => [ { fault => 'html_page', match => 'product-0007' } ]);
+#   $provider->introduce($node, kind => 'gemini');                   # CREATE SERVER studio and its user mapping
+#   my $order = $provider->order($node, $studio, 60);                # one asset for each of 60 products
+#   is($provider->counts->{billed}, 60, 'each was bought once');
+
+use strict;
+use warnings;
+use Digest::SHA;
+use File::Basename qw(dirname);
+use HTTP::Tiny;
+use IPC::Run;
+use JSON::PP;
+use Time::HiRes qw(sleep time);
+
+our $KEY = 'test-key';
+our $SERVER = 'studio';
+our $MODEL = 'test-image';
+
+sub start
+{
+    my ($class) = @_;
+    my $self = bless { output => '', error => '' }, $class;
+    my @command = ('/usr/bin/python3', dirname(__FILE__) . '/provider_server.py');
+    $self->{process} = IPC::Run::start(\@command, '<', \undef, '>', \$self->{output}, '2>', \$self->{error});
+    $self->{process}->pump until $self->{output} =~ /^(\d+)\n/ || !$self->{process}->pumpable;
+    $self->{port} = $1 // die "provider_server.py did not start: $self->{error}\n";
+    $self->{http} = HTTP::Tiny->new(timeout => 20, keep_alive => 1);
+    return $self;
+}
+
+sub stop
+{
+    my ($self) = @_;
+    my $process = delete $self->{process} or return;
+    $process->signal('TERM');
+    $process->finish;
+    warn $self->{error} if $self->{error} ne '';
+    return;
+}
+
+# At the end of the program IPC::Run may be gone before this: the server sees by itself that its parent is.
+sub DESTROY { my ($self) = @_; local ($?, $@); $self->stop unless ${^GLOBAL_PHASE} eq 'DESTRUCT'; return }
+
+sub port { my ($self) = @_; return $self->{port} }
+sub url { my ($self, $path) = @_; return "http://127.0.0.1:$self->{port}" . ($path // '') }
+
+# Members: key, models, latency_ms, picture_bytes, faults. Those that are not given stay as they are.
+sub behave
+{
+    my ($self, %behaviour) = @_;
+    $self->_control('POST', '/control/behaviour', encode_json(\%behaviour));
+    return;
+}
+
+# All counts 0, no faults, no latency.
+sub reset_counts { my ($self) = @_; $self->_control('POST', '/control/reset', ''); return }
+
+# calls, billed, refused, answered, abandoned, open, max_open, products, refusals, ...: see provider_server.py.
+sub counts { my ($self) = @_; return $self->_control('GET', '/control/counts') }
+sub last_request { my ($self) = @_; return $self->_control('GET', '/control/last') }
+
+# Until so many calls are open; the number that was seen last. Polls without a pause worth the name: an answer may be 200 ms away.
+sub wait_for_open
+{
+    my ($self, $wanted, $timeout) = @_;
+    my $started = time;
+    my $open;
+    while (($open = $self->counts->{open}) < $wanted)
+    {
+        last if time - $started > ($timeout // 30);
+        sleep 0.002;
+    }
+    return $open;
+}
+
+sub _control
+{
+    my ($self, $method, $path, $body) = @_;
+    my $answer = $self->{http}->request($method, $self->url($path), defined $body ? { content => $body } : {});
+    die "$method $path: $answer->{status} $answer->{content}\n" unless $answer->{success};
+    return decode_json($answer->{content});
+}
+
+# Makes this server a provider of the node's database. Options: name (studio), kind (gemini), in_flight (100), key or
+# key_file or key_env (key => test-key), options (a hash of more server options, such as {outcome_unknown => 'retry'}).
+sub introduce
+{
+    my ($self, $node, %wanted) = @_;
+    my $name = $wanted{name} // $SERVER;
+    my $kind = $wanted{kind} // 'gemini';
+    my %options = (
+        base_url => $kind eq 'openai' ? $self->url('/v1') : $self->url,
+        $kind eq 'gemini' ? (api_version => 'v1beta') : (),
+        image_model => $MODEL,
+        %{ $wanted{options} // {} });
+    my $credential = $wanted{key_file} ? "api_key_file '$wanted{key_file}'"
+      : $wanted{key_env} ? "api_key_env '$wanted{key_env}'" : sprintf "api_key '%s'", $wanted{key} // $KEY;
+    my $list = join ', ', map { "$_ '$options{$_}'" } sort keys %options;
+    $node->ask("create server $name foreign data wrapper atelier_$kind options ($list)");
+    $node->ask("create user mapping for atelier_owner server $name options ($credential)");
+    $node->ask(sprintf "select atelier.set_lane_limit('%s', '%s', %d)", $name, $options{image_model}, $wanted{in_flight} // 100);
+    return $name;
+}
+
+# Asks for one asset for each of so many products in one transaction; the prompts name product-0001, ... Options:
+# provider (studio), first (1). The products are those of the studio, made when there are not enough of them.
+sub order
+{
+    my ($self, $node, $studio, $count, %options) = @_;
+    my $provider = $options{provider} // $SERVER;
+    my $first = $options{first} // 1;
+    my $last = $first + $count - 1;
+    my $settings = Atelier::plain_settings();
+    $node->ask(qq(
+        with made as (
+            select atelier.create_product('$studio->{client}', 'Chair ' || n, to_char(n, '"P-"FM0000'), 'chair', '{living_room}') as id
+              from generate_series($first, $last) n
+             where not exists (select from atelier.products p
+                                where p.client_id = '$studio->{client}' and p.sku = to_char(n, '"P-"FM0000')))
+        select count(atelier.add_product_image(made.id, '$studio->{image}')) from made));
+    $node->ask(qq(
+        select count(atelier.create_generation_request('$studio->{client}', p.id,
+                         '$settings'::jsonb || jsonb_build_object('promptText', to_char(n, '"product-"FM0000')), provider => '$provider'))
+          from generate_series($first, $last) n
+          join atelier.products p on p.client_id = '$studio->{client}' and p.sku = to_char(n, '"P-"FM0000')));
+    return;
+}
+
+# How many attempts of provider studio there are, by error class where there is one and by outcome otherwise:
+# {completed => 60, outcome_unknown => 3, open => 1}.
+sub attempts
+{
+    my ($self, $node) = @_;
+    my $rows = $node->ask(
+        "select coalesce(error_class, outcome, 'open') || '=' || count(*) from atelier.attempts where provider = '$SERVER' group by coalesce(error_class, outcome, 'open')");
+    return { map { split /=/ } split /\n/, $rows };
+}
+
+# How many attempts each product has had that a provider may have billed: {'product-0001' => 2, ...}.
+sub bought
+{
+    my ($self, $node) = @_;
+    my $rows = $node->ask(qq(
+        select (a.settings ->> 'promptText') || '=' || count(*)
+          from atelier.attempts t join atelier.generated_assets a on a.job_id = t.job_id
+         where t.provider = '$SERVER' and (t.outcome = 'completed' or t.error_class = 'outcome_unknown')
+         group by a.settings ->> 'promptText'));
+    return { map { split /=/ } split /\n/, $rows };
+}
+
+# The pictures of completed assets whose stored bytes are those that the row tells of, each of them a PNG with the name of
+# its own product in it: how many.
+sub pictures_as_recorded
+{
+    my ($self, $node) = @_;
+    my $store = $node->store_directory;
+    my $good = 0;
+    for my $row (split /\n/, $node->ask(qq(
+        select i.s3_key, i.sha256, i.file_size, i.mime_type, a.settings ->> 'promptText'
+          from atelier.generated_assets a join atelier.images i on i.id = a.image_id where a.status = 'completed')))
+    {
+        my ($key, $sha256, $size, $mime, $product) = split /\|/, $row;
+        open my $in, '<:raw', "$store/$key" or next;
+        my $bytes = do { local $/; <$in> };
+        $good++ if Digest::SHA::sha256_hex($bytes) eq $sha256 && length $bytes == $size && $mime eq 'image/png' && index($bytes, $product) > 0;
+    }
+    return $good;
+}
+
+1;

@@ -1,0 +1,1 @@
+"""What the server that plays the providers is made of."""
