@@ -48,7 +48,7 @@ failed_tests() {
       local suites
       suites=$(sed -nE 's/^TEST(_F|_P)?\(([A-Za-z0-9_]+),.*/\2/p' "$scratch/$file" | sort -u | paste -sd '|')
       ctest --test-dir "$scratch/build" --no-tests=error -R "^($suites)\\." >>"$log" 2>&1 || true
-      sed -nE 's/^ *[0-9]+\/[0-9]+ Test +#[0-9]+: ([^ ]+) \.*\*\*\*.*/\1/p' "$log"
+      sed -nE 's/^ *[0-9]+\/[0-9]+ Test +#[0-9]+: ([^ ]+) [^*]*\*\*\*.*/\1/p' "$log"
       return
       ;;
     *) die "run_mutants.sh: $file is of no known kind" ;;
