@@ -1,6 +1,7 @@
 #include "executor/adoption.hpp"
 
 #include "executor/answer.hpp"
+#include "executor/receipt.hpp"
 
 namespace atelier::executor {
 namespace {
@@ -51,9 +52,7 @@ void Adoption::poll() {
 void Adoption::take(ForeignRecord record) {
     const std::uint64_t attempt = record.attempt;
     if (record.type == RecordType::not_sent) {
-        const core::Json* lease = core::find_member(record.head, "lease", core::Json::value_t::object);
-        return handlers_.answer(attempt,
-                                not_sent_answer({lease ? *lease : core::Json::object(), false, core::Milliseconds{0}}));
+        return handlers_.answer(attempt, not_sent_answer({lease_of(record.head), false, core::Milliseconds{0}}));
     }
     ++under_way_;
     auto receipt = std::make_shared<Receipt>(Receipt{std::move(record.head), std::move(record.body)});

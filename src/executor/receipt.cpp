@@ -129,6 +129,11 @@ Json receipt_head(const Order& order, provider::Kind kind, const HttpReply& repl
             {"duration_ms", static_cast<std::uint64_t>(duration.count())}};
 }
 
+Json lease_of(const Json& head) {
+    const Json* lease = core::find_member(head, "lease", Json::value_t::object);
+    return lease ? *lease : Json::object();
+}
+
 void take_out_key(Receipt& receipt, const std::string& key) {
     if (key.size() < shortest_secret) return;
     // The copy that redact() makes is only worth it where there is something to take out.
@@ -140,8 +145,7 @@ void take_out_key(Receipt& receipt, const std::string& key) {
 Settled settle_receipt(const std::string& store_directory, const Receipt& receipt) {
     const auto parsed = parse_head(receipt.head);
     if (!parsed) {
-        const Json* lease = core::find_member(receipt.head, "lease", Json::value_t::object);
-        return {failed_answer({lease ? *lease : Json::object(), true, core::Milliseconds{0}},
+        return {failed_answer({lease_of(receipt.head), true, core::Milliseconds{0}},
                               {ErrorClass::invalid_output, "the receipt in the spool has an unknown form"}, {})};
     }
     const provider::Verdict verdict =

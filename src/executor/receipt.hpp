@@ -23,6 +23,9 @@ struct Receipt {
 // Head of the spool record of a reply.
 core::Json receipt_head(const Order& order, provider::Kind kind, const HttpReply& reply, core::Milliseconds duration);
 
+// The lease in the head of any spool record; an empty object where there is none.
+core::Json lease_of(const core::Json& head);
+
 // A provider may echo the key in what it says: neither disk nor rows are to learn it. A key of less than 8 bytes is no
 // secret.
 void take_out_key(Receipt& receipt, const std::string& key);

@@ -16,8 +16,7 @@ Settled settle_within_memory(const std::string& store_directory, const Receipt& 
     try {
         return settle_receipt(store_directory, receipt);
     } catch (const std::bad_alloc&) {
-        const core::Json* lease = core::find_member(receipt.head, "lease", core::Json::value_t::object);
-        return {failed_answer({lease ? *lease : core::Json::object(), true, core::Milliseconds{0}},
+        return {failed_answer({lease_of(receipt.head), true, core::Milliseconds{0}},
                               {core::ErrorClass::storage_failed, "memory ran out while the answer was settled"}),
                 true};
     }
