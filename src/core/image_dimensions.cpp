@@ -1,8 +1,9 @@
 #include "core/image_dimensions.hpp"
 
-#include <algorithm>
 #include <cstddef>
 
+#include "core/byte_reader.hpp"
+#include "core/heif_dimensions.hpp"
 #include "core/image_kind.hpp"
 
 namespace atelier::core {
@@ -10,60 +11,13 @@ namespace {
 
 using namespace std::string_view_literals;
 
-// Reads forward. Beyond the end every byte is 0 and failed() is true from then on.
-class Reader {
-  public:
-    explicit Reader(std::string_view bytes) noexcept : bytes_(bytes) {}
-
-    std::uint32_t byte() noexcept {
-        if (at_ >= bytes_.size()) {
-            failed_ = true;
-            return 0;
-        }
-        return static_cast<unsigned char>(bytes_[at_++]);
-    }
-    std::uint32_t big_endian(int length) noexcept {
-        std::uint32_t value = 0;
-        for (int i = 0; i < length; ++i)
-            value = value << 8 | byte();
-        return value;
-    }
-    std::uint32_t little_endian(int length) noexcept {
-        std::uint32_t value = 0;
-        for (int i = 0; i < length; ++i)
-            value |= byte() << (8 * i);
-        return value;
-    }
-    std::string_view take(std::size_t length) noexcept {
-        const std::string_view taken = bytes_.substr(at_, length);
-        skip(length);
-        return taken;
-    }
-    void skip(std::size_t length) noexcept {
-        if (length > bytes_.size() - at_) {
-            failed_ = true;
-            length = bytes_.size() - at_;
-        }
-        at_ += length;
-    }
-    void skip_to(char what) noexcept { at_ = std::min(bytes_.find(what, at_), bytes_.size()); }
-
-    bool failed() const noexcept { return failed_; }
-    bool at_end() const noexcept { return at_ >= bytes_.size(); }
-
-  private:
-    std::string_view bytes_;
-    std::size_t at_ = 0;
-    bool failed_ = false;
-};
-
 std::optional<ImageDimensions> dimensions(std::uint32_t width, std::uint32_t height) noexcept {
     if (width == 0 || height == 0) return std::nullopt;
     return ImageDimensions{width, height, false};
 }
 
 // A chunk: length, type, data, CRC of 4 bytes.
-bool png_is_whole(Reader reader) noexcept {
+bool png_is_whole(ByteReader reader) noexcept {
     bool has_data = false;
     while (!reader.failed()) {
         const std::uint32_t length = reader.big_endian(4);
@@ -76,9 +30,9 @@ bool png_is_whole(Reader reader) noexcept {
     return false;
 }
 
-std::optional<ImageDimensions> read_png(Reader reader) noexcept {
+std::optional<ImageDimensions> read_png(ByteReader reader) noexcept {
     reader.skip(8);
-    const Reader chunks = reader;
+    const ByteReader chunks = reader;
     if (reader.big_endian(4) != 13 || reader.take(4) != "IHDR") return std::nullopt;
     const std::uint32_t width = reader.big_endian(4);
     const std::uint32_t height = reader.big_endian(4);
@@ -93,7 +47,7 @@ bool is_start_of_frame(std::uint32_t marker) noexcept {
 }
 
 // The next marker that is neither padding, nor a stuffed 0xFF of entropy-coded data, nor a restart of it. 0 at the end.
-std::uint32_t next_jpeg_marker(Reader& reader) noexcept {
+std::uint32_t next_jpeg_marker(ByteReader& reader) noexcept {
     while (!reader.at_end()) {
         reader.skip_to('\xFF');
         std::uint32_t marker = 0xFF;
@@ -104,7 +58,7 @@ std::uint32_t next_jpeg_marker(Reader& reader) noexcept {
     return 0;
 }
 
-std::optional<ImageDimensions> read_jpeg(Reader reader) noexcept {
+std::optional<ImageDimensions> read_jpeg(ByteReader reader) noexcept {
     constexpr std::uint32_t start_of_image = 0xD8, end_of_image = 0xD9, start_of_scan = 0xDA;
     std::optional<ImageDimensions> size;
     bool has_scan = false;
@@ -116,7 +70,7 @@ std::optional<ImageDimensions> read_jpeg(Reader reader) noexcept {
         }
         const std::uint32_t length = reader.big_endian(2);
         if (length < 2) break;
-        Reader segment(reader.take(length - 2));
+        ByteReader segment(reader.take(length - 2));
         if (marker == start_of_scan) has_scan = true;
         if (is_start_of_frame(marker) && !size) {
             segment.skip(1);  // sample precision
@@ -128,7 +82,7 @@ std::optional<ImageDimensions> read_jpeg(Reader reader) noexcept {
     return size;
 }
 
-std::optional<ImageDimensions> read_webp_header(std::string_view type, Reader data) noexcept {
+std::optional<ImageDimensions> read_webp_header(std::string_view type, ByteReader data) noexcept {
     std::uint32_t width = 0, height = 0;
     if (type == "VP8 ") {
         data.skip(3);  // frame tag
@@ -149,11 +103,11 @@ std::optional<ImageDimensions> read_webp_header(std::string_view type, Reader da
     return dimensions(width, height);
 }
 
-std::optional<ImageDimensions> read_webp(Reader reader) noexcept {
+std::optional<ImageDimensions> read_webp(ByteReader reader) noexcept {
     reader.skip(4);
     const std::uint32_t riff_size = reader.little_endian(4);
     if (riff_size < 12) return std::nullopt;
-    Reader chunks(reader.take(riff_size));
+    ByteReader chunks(reader.take(riff_size));
     const bool fits = !reader.failed();
     chunks.skip(4);  // "WEBP"
     std::optional<ImageDimensions> size;
@@ -162,7 +116,7 @@ std::optional<ImageDimensions> read_webp(Reader reader) noexcept {
         const std::string_view type = chunks.take(4);
         const std::uint32_t length = chunks.little_endian(4);
         const std::string_view data = chunks.take(length);
-        if (!size && !(size = read_webp_header(type, Reader(data)))) return std::nullopt;
+        if (!size && !(size = read_webp_header(type, ByteReader(data)))) return std::nullopt;
         has_data = has_data || type == "VP8 " || type == "VP8L" || type == "ANMF";
         if (length % 2 == 1 && !chunks.at_end()) chunks.skip(1);
     }
@@ -171,7 +125,7 @@ std::optional<ImageDimensions> read_webp(Reader reader) noexcept {
 }
 
 // Blocks of at most 255 bytes, each behind its length; an empty one ends them.
-void skip_gif_blocks(Reader& reader) noexcept {
+void skip_gif_blocks(ByteReader& reader) noexcept {
     while (const std::uint32_t length = reader.byte())
         reader.skip(length);
 }
@@ -181,7 +135,7 @@ std::size_t gif_table_bytes(std::uint32_t flags) noexcept {
     return (flags & 0x80) != 0 ? std::size_t{3} << ((flags & 0x07) + 1) : 0;
 }
 
-bool gif_is_whole(Reader reader) noexcept {
+bool gif_is_whole(ByteReader reader) noexcept {
     constexpr std::uint32_t extension = 0x21, image = 0x2C, trailer = 0x3B;
     bool has_image = false;
     while (!reader.failed()) {
@@ -202,7 +156,7 @@ bool gif_is_whole(Reader reader) noexcept {
     return false;
 }
 
-std::optional<ImageDimensions> read_gif(Reader reader) noexcept {
+std::optional<ImageDimensions> read_gif(ByteReader reader) noexcept {
     reader.skip(6);
     const std::uint32_t width = reader.little_endian(2);
     auto size = dimensions(width, reader.little_endian(2));
@@ -219,12 +173,12 @@ std::optional<ImageDimensions> read_gif(Reader reader) noexcept {
 std::optional<ImageDimensions> read_image_dimensions(std::string_view bytes) noexcept {
     const auto kind = sniff_image_kind(bytes.substr(0, image_magic_bytes));
     if (!kind) return std::nullopt;
-    const Reader reader(bytes);
+    const ByteReader reader(bytes);
     if (kind->mime == "image/png") return read_png(reader);
     if (kind->mime == "image/jpeg") return read_jpeg(reader);
     if (kind->mime == "image/webp") return read_webp(reader);
     if (kind->mime == "image/gif") return read_gif(reader);
-    return std::nullopt;
+    return read_heif_dimensions(bytes);
 }
 
 }  // namespace atelier::core

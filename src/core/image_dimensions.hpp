@@ -1,7 +1,7 @@
 #pragma once
 // Width and height of a picture from its own bytes, without a decoder: for pictures that were paid for and are stored
-// as they came. PNG (W3C PNG, third edition), JPEG (ITU-T T.81 annex B), WebP (RFC 9649), GIF (89a). AVIF is not read:
-// its size depends on item references and transformations, and no provider that we know answers with it.
+// as they came. PNG (W3C PNG, third edition), JPEG (ITU-T T.81 annex B), WebP (RFC 9649), GIF (89a), AVIF and HEIC
+// (heif_dimensions.hpp).
 
 #include <cstdint>
 #include <optional>
@@ -12,8 +12,8 @@ namespace atelier::core {
 struct ImageDimensions {
     std::uint32_t width = 0;   // pixels as stored, at least 1; an Exif orientation is not applied
     std::uint32_t height = 0;  // pixels as stored, at least 1
-    // The structure goes on to its end: IEND, EOI, the RIFF size, the trailer. False for a file that was cut off. What
-    // follows the end is not looked at.
+    // The structure goes on to its end: IEND, EOI, the RIFF size, the trailer, the last byte of an item. False for a
+    // file that was cut off. What follows the end is not looked at.
     bool whole = false;
 };
 

@@ -7,6 +7,7 @@
 
 #include "core/image_kind.hpp"
 #include "media/color.hpp"
+#include "media/tiny_heic.hpp"
 
 namespace atelier::media {
 namespace {
@@ -85,7 +86,7 @@ core::Result<Header> read_header(std::string_view bytes, const Limits& limits) {
                        std::to_string(limits.max_bytes) + " allowed");
     }
     const auto kind = core::sniff_image_kind(bytes.substr(0, core::image_magic_bytes));
-    if (!kind) return refusal("not a picture of an accepted type (jpeg, png, webp, gif, avif)");
+    if (!kind) return refusal(std::string("the file ") + core::not_a_picture);
     try {
         const VImage image = opened(bytes);
         const auto pixels = static_cast<std::uint64_t>(image.width()) * static_cast<std::uint64_t>(image.height());
@@ -166,17 +167,20 @@ bool start_codecs(const char* program) {
 }
 
 void warm_up_codecs() {
+    const auto decode = [](std::string_view bytes) {
+        if (!read_photo(bytes, 8).ok() || !check_pixels(bytes).ok()) vips_error_clear();
+    };
     const VImage tiny = VImage::black(16, 16, VImage::option()->set("bands", 3))
                             .copy(VImage::option()->set("interpretation", VIPS_INTERPRETATION_sRGB));
     for (const char* suffix : {".jpg", ".png", ".webp", ".gif", ".avif"}) {
         try {
-            const std::string bytes = encoded(tiny, suffix);
-            if (!read_photo(bytes, 8).ok() || !check_pixels(bytes).ok()) vips_error_clear();
+            decode(encoded(tiny, suffix));
         } catch (const vips::VError&) {
             // A libvips without this encoder: the type is then simply met cold.
             vips_error_clear();
         }
     }
+    decode({reinterpret_cast<const char*>(tiny_heic.data()), tiny_heic.size()});
 }
 
 }  // namespace atelier::media

@@ -45,7 +45,7 @@ std::string write_jpeg(std::span<const unsigned char> pixels, int width, int hei
 // Starts libvips for this process: one thread, no cache, only the loaders of the accepted types. False when it fails.
 bool start_codecs(const char* program);
 
-// Decodes and encodes one tiny picture of each type, so that whatever the libraries load or open, they have by now.
+// Decodes one tiny picture of each type, so that whatever the libraries load or open, they have by now.
 void warm_up_codecs();
 
 }  // namespace atelier::media

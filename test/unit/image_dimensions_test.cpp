@@ -2,9 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <chrono>
 #include <memory>
 
 #include "core/image_kind.hpp"
+#include "heif_samples.hpp"
 #include "provider/base64.hpp"
 
 namespace atelier::core {
@@ -34,6 +37,20 @@ const std::string gif = from_base64(
 const std::string lossy_chunk = from_base64("VlA4ICoAAAAQAwCdASolABUAP3G402I0ryqmJWgCkC4JaQAAKUMRiAAA/u48AAAAAAA=");
 const std::string lossless_chunk = from_base64("VlA4TA4AAAAvJAAFAAcQEf0PRET/A0VYSQ==").substr(0, 22);
 const std::string canvas_chunk = "VP8X\x0A\0\0\0\x08\0\0\0\x24\0\0\x14\0\0"s;
+// A grid of one tile, since HEVC has no such sizes.
+const std::string heic = from_base64(
+    "AAAAGGZ0eXBoZWljAAAAAG1pZjFoZWljAAABrW1ldGEAAAAAAAAAIWhkbHIAAAAAAAAAAHBpY3QAAAAAAAAAAAAAAAAAAAAADnBpdG0AAAAAAAIA"
+    "AAAQaWRhdAAAAAAAJQAVAAAAOGlsb2MBAAAAREAAAgABAAAAAAAAAc0AAQAAAAAAAAAyAAIAAQAAAAAAAAABAAAAAAAAAAgAAAA4aWluZgAAAAAA"
+    "AgAAABVpbmZlAgAAAQABAABodmMxAAAAABVpbmZlAgAAAAACAABncmlkAAAAANhpcHJwAAAAtmlwY28AAAB2aHZjQwEDcAAAAAAAAAAAAB7wAPz9"
+    "+PgAAA8DIAABABhAAQwB//8DcAAAAwCQAAADAAADAB66AkAhAAEAKkIBAQNwAAADAJAAAAMAAAMAHqAggQWW6q6a5uBAQMCAAAADAIAAAAMAhCIA"
+    "AQAGRAHBc8GJAAAAFGlzcGUAAAAAAAAAQAAAAEAAAAAUaXNwZQAAAAAAAAAlAAAAFQAAABBwaXhpAAAAAAMICAgAAAAaaXBtYQAAAAAAAAACAAEC"
+    "gQIAAgIDhAAAABppcmVmAAAAAAAAAA5kaW1nAAIAAQABAAAAOm1kYXQAAAAuKAGvEyFiY0D1JyL//i9p/8Rmn/MPZYWdyujBW/L6wPZkm8DzqpGe"
+    "gIdppzAVeA==");
+const std::string avif = from_base64(
+    "AAAAHGZ0eXBhdmlmAAAAAGF2aWZtaWYxbWlhZgAAAOptZXRhAAAAAAAAACFoZGxyAAAAAAAAAABwaWN0AAAAAAAAAAAAAAAAAAAAAA5waXRtAAAA"
+    "AAABAAAAImlsb2MAAAAAREAAAQABAAAAAAEOAAEAAAAAAAAAHgAAACNpaW5mAAAAAAABAAAAFWluZmUCAAAAAAEAAGF2MDEAAAAAamlwcnAAAABL"
+    "aXBjbwAAABNjb2xybmNseAACAAIABoAAAAAMYXYxQ4EADAAAAAAUaXNwZQAAAAAAAAAlAAAAFQAAABBwaXhpAAAAAAMICAgAAAAXaXBtYQAAAAAA"
+    "AAABAAEEgYIDhAAAACZtZGF0EgAKCRgVJKMECAgaEDIPGAAAAEALPTLaRxhtAGF4");
 
 std::string webp(const std::string& chunks) {
     const std::size_t size = chunks.size() + 4;
@@ -52,6 +69,8 @@ std::vector<Sample> samples() {
     return {{"png", png},
             {"jpeg", jpeg},
             {"gif", gif},
+            {"heic", heic},
+            {"avif", avif},
             {"webp lossy", webp(lossy_chunk)},
             {"webp lossless", webp(lossless_chunk)},
             {"webp extended", webp(canvas_chunk + lossy_chunk + "EXIF\x02\0\0\0II"s)}};
@@ -127,6 +146,54 @@ TEST(ImageDimensions, APngWithoutDataIsNotWhole) {
     const std::size_t data = png.find("IDAT") - 4;
     const std::size_t end = png.find("IEND") - 4;
     const auto size = read(png.substr(0, data) + png.substr(end));
+    EXPECT_TRUE(size && !size->whole);
+}
+
+std::pair<std::uint32_t, std::uint32_t> size_of(const heif_samples::Photo& photo) {
+    const auto size = read(heif_samples::file(photo));
+    EXPECT_TRUE(size && size->whole);
+    return size ? std::pair(size->width, size->height) : std::pair(0U, 0U);
+}
+
+TEST(ImageDimensions, OfHeicAreThoseOfTheGridCroppedAndTurned) {
+    const heif_samples::Photo grid{.columns = 3, .rows = 2, .width = 190, .height = 120};
+    EXPECT_EQ(size_of({}), std::pair(64U, 64U));
+    EXPECT_EQ(size_of(grid), std::pair(190U, 120U));
+    heif_samples::Photo turned = grid;
+    turned.quarter_turns = 3;
+    turned.exif_orientation = 6;
+    EXPECT_EQ(size_of(turned), std::pair(120U, 190U));
+    turned.quarter_turns = 2;
+    EXPECT_EQ(size_of(turned), std::pair(190U, 120U));
+    turned.quarter_turns = 1;
+    turned.cropped_width = 150;
+    turned.cropped_height = 90;
+    EXPECT_EQ(size_of(turned), std::pair(90U, 150U));
+}
+
+TEST(ImageDimensions, HeicWithoutItsPartsIsNotRead) {
+    const std::string whole = heif_samples::file({.columns = 2, .rows = 2, .width = 128, .height = 128});
+    for (const std::string part : {"meta", "pitm", "iprp", "ipco", "ipma", "ispe"}) {
+        std::string file = whole;
+        for (std::size_t at; (at = file.find(part)) != std::string::npos;)
+            file.replace(at, 4, "free");
+        EXPECT_FALSE(read(file)) << part;
+    }
+    std::string file = whole;
+    file.replace(file.find("iloc"), 4, "free");
+    const auto size = read(file);
+    EXPECT_TRUE(size && !size->whole);
+}
+
+// Each of 65,535 extents of each item has no bytes to read: nothing may be counted in them.
+TEST(ImageDimensions, ExtentsOfNothingTakeNoTime) {
+    std::string file = heif_samples::file({.columns = 200, .rows = 200, .width = 12800, .height = 12800});
+    const std::size_t at = file.find("iloc");
+    file.replace(at + 8, 2, 2, '\0');
+    std::fill(file.begin() + static_cast<std::ptrdiff_t>(at) + 12, file.end(), '\xFF');
+    const auto begun = std::chrono::steady_clock::now();
+    const auto size = read(file);
+    EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(1));
     EXPECT_TRUE(size && !size->whole);
 }
 

@@ -21,14 +21,12 @@ std::string refusal(const std::string& bytes, const Limits& limits = {}) {
 }
 
 constexpr const char* cut_short = "the file is cut short or damaged";
-constexpr const char* no_picture = "not a picture of an accepted type (jpeg, png, webp, gif, avif)";
+constexpr const char* no_picture = "the file is not a picture (JPEG, PNG, WebP, GIF, AVIF or HEIC)";
 
 TEST(MediaInspect, MeasuresEachAcceptedType) {
-    const std::pair<const char*, const char*> types[] = {{".jpg", "image/jpeg"},
-                                                         {".png", "image/png"},
-                                                         {".webp", "image/webp"},
-                                                         {".gif", "image/gif"},
-                                                         {".avif", "image/avif"}};
+    const std::pair<const char*, const char*> types[] = {{".jpg", "image/jpeg"},  {".png", "image/png"},
+                                                         {".webp", "image/webp"}, {".gif", "image/gif"},
+                                                         {".avif", "image/avif"}, {".heic", "image/heic"}};
     for (const auto& [suffix, mime] : types) {
         const std::string bytes = samples::file(120, 80, samples::busy, suffix);
         const core::Json report = inspected(bytes);
@@ -60,7 +58,7 @@ TEST(MediaInspect, RefusesWhatIsNoPicture) {
 }
 
 TEST(MediaInspect, FindsFilesThatAreCutShort) {
-    for (const char* suffix : {".jpg", ".png", ".webp", ".gif", ".avif"}) {
+    for (const char* suffix : {".jpg", ".png", ".webp", ".gif", ".avif", ".heic"}) {
         const std::string bytes = samples::file(300, 200, samples::busy, suffix);
         EXPECT_EQ(refusal(bytes.substr(0, bytes.size() / 2)), cut_short) << suffix;
     }

@@ -12,6 +12,7 @@
 #include <cerrno>
 
 #include "core/json.hpp"
+#include "heif_samples.hpp"
 #include "media/inspect.hpp"
 #include "media/sandbox.hpp"
 #include "media_samples.hpp"
@@ -119,12 +120,34 @@ TEST(MediaProgram, RefusesAnInputThatChanged) {
 }
 
 TEST(MediaProgram, InspectsEachAcceptedTypeLockedIn) {
-    for (const char* suffix : {".jpg", ".png", ".webp", ".gif", ".avif"}) {
+    for (const char* suffix : {".jpg", ".png", ".webp", ".gif", ".avif", ".heic"}) {
         const Ended ended =
             run("inspect", {{"limits", core::Json::object()}}, {samples::file(640, 480, samples::busy, suffix)});
         ASSERT_EQ(ended.status, 0) << suffix;
         EXPECT_EQ(ended.report.value("width", 0), 640) << suffix << ended.report.dump();
     }
+}
+
+// 12 megapixels in tiles, lying on their side: what telephones write. libheif decodes tiles in threads.
+TEST(MediaProgram, TakesAPhotoOfATelephone) {
+    const std::string photo = heif_samples::file(
+        {.columns = 63, .rows = 48, .width = 4032, .height = 3024, .quarter_turns = 3, .exif_orientation = 6});
+    const Ended inspected = run("inspect", {{"limits", core::Json::object()}}, {photo});
+    ASSERT_EQ(inspected.status, 0);
+    EXPECT_EQ(inspected.report["mime"], "image/heic") << inspected.report.dump();
+    EXPECT_EQ(inspected.report["width"], 3024);
+    EXPECT_EQ(inspected.report["height"], 4032);
+    const Ended composed = run("compose", compose_order({photo}), {photo});
+    ASSERT_EQ(composed.status, 0);
+    EXPECT_EQ(composed.report.value("ok", false), true) << composed.report.dump();
+}
+
+TEST(MediaProgram, ComposesAHeic) {
+    const std::string product = samples::file(400, 300, samples::disc_on_plain, ".heic");
+    const Ended ended = run("compose", compose_order({product}), {product});
+    ASSERT_EQ(ended.status, 0);
+    ASSERT_EQ(ended.report.value("ok", false), true) << ended.report.dump();
+    EXPECT_EQ(ended.report["sha256"], sha256_hex(ended.output));
 }
 
 TEST(MediaProgram, SurvivesABombWithinItsLimits) {
