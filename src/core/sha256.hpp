@@ -1,5 +1,5 @@
 #pragma once
-// SHA-256 through OpenSSL. Not part of the library that the PostgreSQL module links.
+// SHA-256 through OpenSSL.
 
 #include <cstdint>
 #include <memory>

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/clock.hpp"
+#include "core/http.hpp"
 #include "core/json.hpp"
 #include "core/result.hpp"
 
@@ -49,18 +50,8 @@ struct Endpoint {
     std::string api_version;  // a path segment such as "v1beta"; empty where base_url says it all
 };
 
-struct HttpRequest {
-    std::string url;
-    std::vector<std::string> headers;  // "Name: value"; the one with the key among them: never logged
-    std::string body;
-};
-
-// A complete answer.
-struct HttpAnswer {
-    int status = 0;
-    std::vector<std::pair<std::string, std::string>> headers;  // names in lower case, as they came
-    std::string_view body;
-};
+using core::HttpAnswer;
+using core::HttpRequest;
 
 struct Usage {
     std::string unit;  // "image", "input_token", "cached_input_token", "output_token"; none is part of another

@@ -8,7 +8,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <functional>
-#include <set>
+#include <map>
 #include <system_error>
 
 #include "core/store_key.hpp"
@@ -188,25 +188,33 @@ Result<Removal> FileStore::remove(std::span<const std::string> keys) const {
         if (auto legal = core::check_store_key(key); !legal) return legal.error();
     }
     Removal removal;
-    std::set<std::string> parents;
+    std::map<std::string, std::vector<std::string>> removed;  // by parent; durable once that is synced
     for (const std::string& key : keys) {
         const SplitKey split = split_key(key);
         const UniqueFd directory = open_directory(directory_.get(), split.parent);
-        if (!directory && errno != ENOENT) return object_error(key, errno);
-        if (!directory) {
+        if (!directory && errno == ENOENT) {
             removal.missing.push_back(key);
             continue;
         }
-        auto removed = remove_one(directory.get(), key, split.name);
-        if (!removed) return removed.error();
+        const auto one =
+            directory ? remove_one(directory.get(), key, split.name) : Result<Removed>(object_error(key, errno));
+        if (!one) {
+            removal.failed.push_back({key, one.error()});
+            continue;
+        }
         // Also of a missing one: who removed it may have died before the fsync.
-        parents.insert(split.parent);
-        (*removed == Removed::yes ? removal.deleted : removal.missing).push_back(key);
+        auto& of_parent = removed[split.parent];
+        if (*one == Removed::yes) of_parent.push_back(key);
+        if (*one == Removed::was_missing) removal.missing.push_back(key);
     }
-    for (const std::string& parent : parents) {
+    for (auto& [parent, all] : removed) {
         const UniqueFd directory = open_directory(directory_.get(), parent);
-        if (!directory && errno == ENOENT) continue;
-        if (!directory || ::fsync(directory.get()) != 0) return object_error(parent, errno);
+        const bool durable = directory ? ::fsync(directory.get()) == 0 : errno == ENOENT;
+        const int failure = errno;
+        for (std::string& key : all) {
+            if (durable) removal.deleted.push_back(std::move(key));
+            if (!durable) removal.failed.push_back({key, object_error(key, failure)});
+        }
     }
     return removal;
 }

@@ -23,8 +23,13 @@ struct StoredObject {
 };
 
 struct Removal {
+    struct Failed {
+        std::string key;
+        core::Error error;
+    };
     std::vector<std::string> deleted;
     std::vector<std::string> missing;  // were not there: asked for twice, or never written
+    std::vector<Failed> failed;
 };
 
 class FileStore {
@@ -41,7 +46,8 @@ class FileStore {
     core::Result<void> put(const std::string& key, int source, std::uint64_t size) const;
     core::Result<void> put(const std::string& key, std::string_view bytes) const;
 
-    // Removes the objects, durably. All keys are checked before the first is removed. May be repeated.
+    // Removes the objects, durably; an error as a whole when a key is illegal, before the first is removed. May be
+    // repeated.
     core::Result<Removal> remove(std::span<const std::string> keys) const;
 
   private:

@@ -30,5 +30,13 @@ TEST(StoreKey, IllegalKeys) {
     }
 }
 
+TEST(StoreKey, PartsOfAnObjectKeyAreNoFileNames) {
+    for (const auto& key : {std::string(1024, 'a'), std::string("a\\b"), std::string("clients/0b5/generated/x.png")})
+        EXPECT_TRUE(check_object_key(key).ok()) << key;
+    for (const std::string_view key : {""sv, "/a"sv, "a//b"sv, "a/"sv, "a/../b"sv, "a\nb"sv, "\xFF"sv})
+        EXPECT_FALSE(check_object_key(key).ok()) << key;
+    EXPECT_FALSE(check_object_key(std::string(1025, 'a')).ok());
+}
+
 }  // namespace
 }  // namespace atelier::core
