@@ -25,7 +25,8 @@ help:
 	@echo 'make install         install into the PostgreSQL of PG_CONFIG (default: pg_config); takes DESTDIR'
 	@echo 'make demo            install packages, build, start a throw-away cluster and make the pictures'
 	@echo 'make demo PROVIDER=gemini MODEL=...    the same with a provider that charges (or openai): names the highest price first'
-	@echo 'make demo-stop       stop that cluster and remove it'
+	@echo 'make demo STORE=s3   the same into an S3 store: a throw-away radosgw that it starts itself'
+	@echo 'make demo-stop       stop what the demo started and remove it'
 	@echo 'make check           prove everything: packages, build, all tests, all static checks, counts'
 	@echo 'make static-checks   only the checks that read the source'
 	@echo 'make bench           latency from COMMIT to the order read by the executor'
@@ -46,7 +47,7 @@ static-checks:
 
 # Only what stands on make's own command line can make the demo call a provider that charges. It reaches the script in the
 # environment, where others may stand too: so the names are said.
-demo_variables := PROVIDER MODEL KEY_FILE BASE_URL PRICE LIMIT YES GEMINI_API_KEY OPENAI_API_KEY
+demo_variables := PROVIDER MODEL KEY_FILE BASE_URL PRICE LIMIT YES GEMINI_API_KEY OPENAI_API_KEY STORE
 demo:
 	@scripts/demo.sh $(foreach name,$(demo_variables),$(if $(filter command,$(origin $(name))),$(name)))
 
@@ -83,7 +84,7 @@ EXTENSION := control/pg_atelier
 EXTENSION_VERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" $(EXTENSION).control)
 SQL_SCRIPT := $(BUILD)/extension/pg_atelier--$(EXTENSION_VERSION).sql
 PROGRAMS := $(BUILD)/pg_atelier_executor $(BUILD)/pg_atelier_media
-CORE_LIBRARY := $(BUILD)/libatelier_core.a
+MODULE_LIBRARIES := $(BUILD)/libatelier_signing.a $(BUILD)/libatelier_core.a
 
 # Makefile.global has names of its own (VERSION, INSTALL_SCRIPT): ours must differ.
 DATA := $(wildcard extension/*.sql)
@@ -106,10 +107,10 @@ native:
 	@env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL cmake --build $(BUILD) --parallel $(JOBS)
 
 # The recipe changes nothing, so that only a changed file links the module again.
-$(CORE_LIBRARY) $(PROGRAMS): native
+$(MODULE_LIBRARIES) $(PROGRAMS): native
 	@test -e $@
 
-$(shlib): $(CORE_LIBRARY) src/postgres/exports.map
+$(shlib): $(MODULE_LIBRARIES) src/postgres/exports.map
 
 $(SQL_SCRIPT): force
 	@scripts/install_script.sh $@

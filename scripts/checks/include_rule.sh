@@ -6,15 +6,15 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-# room: rooms it may include from; then the foreign headers it alone may use.
+# room: rooms, or single headers of a room, that it may include from; then the foreign headers it alone may use.
 rooms='
-core:     core                                        ; -
-wire:     core wire                                   ; -
-provider: core provider                               ; -
-storage:  core storage                                ; -
-media:    core media                                  ; vips pango cairo glib gobject
-executor: core wire provider storage media executor   ; curl
-postgres: core wire postgres                          ; postgres
+core:     core                                         ; -
+wire:     core wire                                    ; -
+provider: core provider                                ; -
+storage:  core storage                                 ; -
+media:    core media                                   ; vips pango cairo glib gobject
+executor: core wire provider storage media executor    ; curl
+postgres: core wire postgres storage/s3_signature.hpp  ; postgres
 '
 
 [[ -d src ]] || { echo 'src: no such directory'; exit 1; }
@@ -53,7 +53,7 @@ grep -rnE '^[[:space:]]*#[[:space:]]*include' src --include='*.hpp' --include='*
       next
     }
     split(header, part, "/")
-    if (header ~ /\.hpp$/ && (part[1] in known) && !((room, part[1]) in may)) { print file ":" line ": src/" room " may not see src/" part[1] " (" header ")"; bad = 1 }
+    if (header ~ /\.hpp$/ && (part[1] in known) && !((room, part[1]) in may) && !((room, header) in may)) { print file ":" line ": src/" room " may not see src/" part[1] " (" header ")"; bad = 1 }
     if (header ~ /\.\.\//) { print file ":" line ": include by the path from src/, not by ../"; bad = 1 }
   }
   END { exit bad }'

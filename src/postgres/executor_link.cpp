@@ -118,6 +118,9 @@ void ExecutorLink::handle(wire::Frame& frame, core::Instant now, LinkEvents& eve
             answered_ = true;
             events.answers.push_back({static_cast<std::int64_t>(frame.attempt), std::move(frame.payload)});
             return;
+        case wire::FrameType::kept:
+            events.kept.push_back(static_cast<std::int64_t>(frame.attempt));
+            return;
         case wire::FrameType::log:
             events.log_frames.push_back(std::move(frame.payload));
             return;

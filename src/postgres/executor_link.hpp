@@ -53,6 +53,7 @@ struct Load {
 
 struct LinkEvents {
     std::vector<ReceivedAnswer> answers;
+    std::vector<std::int64_t> kept;         // attempts whose answers are on disk and come when their store takes them
     std::vector<std::string> log_frames;    // payloads
     std::vector<std::string> alert_frames;  // payloads
     bool adopted = false;                   // after the answers

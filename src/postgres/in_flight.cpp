@@ -73,15 +73,34 @@ std::optional<Order> InFlight::take(std::int64_t attempt) {
     if (found == orders_.end()) return std::nullopt;
     std::optional<Order> order(std::move(found->second));
     orders_.erase(found);
-    const auto lane = lanes_.find(order->lane);
-    if (lane != lanes_.end() && --lane->second == 0) lanes_.erase(lane);
+    if (order->kept) {
+        --kept_;
+    } else {
+        leave_lane(order->lane);
+    }
     if (order->paid) --paid_;
     return order;
+}
+
+void InFlight::leave_lane(std::int32_t lane) {
+    const auto found = lanes_.find(lane);
+    if (found != lanes_.end() && --found->second == 0) lanes_.erase(found);
 }
 
 const Order* InFlight::find(std::int64_t attempt) const {
     const auto found = orders_.find(attempt);
     return found == orders_.end() ? nullptr : &found->second;
+}
+
+bool InFlight::keep(std::int64_t attempt) {
+    const auto found = orders_.find(attempt);
+    if (found == orders_.end()) return false;
+    Order& order = found->second;
+    order.deadline = core::Instant::max();
+    if (std::exchange(order.kept, true)) return true;
+    ++kept_;
+    leave_lane(order.lane);
+    return true;
 }
 
 std::vector<std::int64_t> InFlight::attempts() const {

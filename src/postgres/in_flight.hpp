@@ -17,6 +17,7 @@ struct Order {
     core::Instant deadline;  // when the worker gives the answer itself
     std::string lease;       // JSON object, echoed in the answer
     bool paid = false;       // a provider bills it: it is never given back unless it is known not to have been sent
+    bool kept = false;       // its answer waits for a store
 };
 
 // The JSON object that is the value of the key "lease", which an order has first: {"lease":{...}, ...}.
@@ -33,12 +34,16 @@ class InFlight {
     // Removes it; nullopt for an attempt that is not in flight.
     std::optional<Order> take(std::int64_t attempt);
     const Order* find(std::int64_t attempt) const;
+    // From now on it has no deadline and takes no place in its lane. False for an attempt that is not in flight.
+    bool keep(std::int64_t attempt);
 
     std::size_t size() const noexcept { return orders_.size(); }
+    // Of these, the ones that are not kept.
+    std::size_t under_way() const noexcept { return orders_.size() - kept_; }
     std::size_t paid() const noexcept { return paid_; }
     bool empty() const noexcept { return orders_.empty(); }
     std::vector<std::int64_t> attempts() const;
-    // Lane -> orders in flight, lanes with none left out.
+    // Lane -> orders under way, lanes with none left out.
     const std::unordered_map<std::int32_t, std::int32_t>& lanes() const noexcept { return lanes_; }
 
     // Never later than the first deadline; nullopt when nothing is in flight.
@@ -46,9 +51,12 @@ class InFlight {
     std::vector<std::int64_t> overdue(core::Instant now);
 
   private:
+    void leave_lane(std::int32_t lane);
+
     std::unordered_map<std::int64_t, Order> orders_;
     std::unordered_map<std::int32_t, std::int32_t> lanes_;
     std::size_t paid_ = 0;
+    std::size_t kept_ = 0;
     core::Instant earliest_{};  // a lower bound, made exact when it passes
 };
 

@@ -1,8 +1,10 @@
-# The PostgreSQL module, built by PGXS. Included by the top Makefile before $(PGXS), which expects build/libatelier_core.a.
+# The PostgreSQL module, built by PGXS. Included by the top Makefile before $(PGXS), which expects the static libraries of
+# build/.
 
 MODULE_big := pg_atelier
 OBJS := $(patsubst %.cpp,%.o,$(sort $(wildcard src/postgres/*.cpp)))
-SHLIB_LINK += $(CORE_LIBRARY) -lstdc++ -Wl,-z,relro,-z,now -Wl,--version-script=src/postgres/exports.map
+# libcrypto: docs/decisions/0006-what-a-backend-signs.md.
+SHLIB_LINK += $(MODULE_LIBRARIES) -lcrypto -lstdc++ -Wl,-z,relro,-z,now -Wl,--version-script=src/postgres/exports.map
 
 # PostgreSQL's headers as system headers: their own warnings are not ours, nor those of their macros. They come before
 # PGXS's -I of the same path.

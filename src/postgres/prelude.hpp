@@ -74,6 +74,7 @@ extern "C" {
 #include <foreign/foreign.h>
 #include <funcapi.h>
 #include <miscadmin.h>
+#include <nodes/makefuncs.h>
 #include <nodes/parsenodes.h>
 #include <nodes/plannodes.h>
 #include <pgstat.h>

@@ -1,56 +1,45 @@
-// What SQL asks about providers: the options in force, where a key comes from, and who is asking. Declared in
-// sql/engine/04_providers.sql. All locals are plain data: no guard is needed.
+// What SQL asks about providers and stores: the options in force, where a key comes from, and who is asking. Declared
+// in sql/engine/04_providers.sql. All locals are plain data: no guard is needed.
 
 #include "postgres/prelude.hpp"
-#include "postgres/provider_options.hpp"
+#include "postgres/server_options.hpp"
 
 namespace atelier::postgres {
 
 namespace {
-
-// nullptr: the list has no such option.
-const char* option_value(List* options, const char* name) {
-    ListCell* cell;
-    foreach (cell, options) {
-        DefElem* element = lfirst_node(DefElem, cell);
-        if (strcmp(element->defname, name) == 0) return defGetString(element);
-    }
-    return nullptr;
-}
-
-struct Mapping {
-    const char* role;  // nullptr: there is none
-    List* options;
-};
-
-// The mapping of a server that the worker uses: atelier_owner's, else that of PUBLIC.
-Mapping used_mapping(Oid server) {
-    const Oid owner = get_role_oid("atelier_owner", true);
-    const Oid roles[] = {owner, InvalidOid};
-    for (const Oid role : roles) {
-        HeapTuple tuple = SearchSysCache2(USERMAPPINGUSERSERVER, ObjectIdGetDatum(role), ObjectIdGetDatum(server));
-        if (!HeapTupleIsValid(tuple)) continue;
-        bool is_null;
-        const Datum texts = SysCacheGetAttr(USERMAPPINGUSERSERVER, tuple, Anum_pg_user_mapping_umoptions, &is_null);
-        List* options = is_null ? NIL : untransformRelOptions(texts);
-        ReleaseSysCache(tuple);
-        return {role == InvalidOid ? "public" : "atelier_owner", options};
-    }
-    return {nullptr, NIL};
-}
 
 struct KeySource {
     const char* source;
     bool ready;
 };
 
-KeySource key_source(List* options) {
+bool is_set(const char* variable) {
+    const char* value = getenv(variable);
+    return value != nullptr && value[0] != '\0';
+}
+
+KeySource provider_key_source(List* options) {
     if (option_value(options, "api_key_file") != nullptr) return {"file", true};
     if (option_value(options, "api_key") != nullptr) return {"mapping", true};
     const char* variable = option_value(options, "api_key_env");
     if (variable == nullptr) return {"missing", false};
-    const char* value = getenv(variable);
-    return {"environment", value != nullptr && value[0] != '\0'};
+    return {"environment", is_set(variable)};
+}
+
+KeySource store_key_source(List* options) {
+    if (option_value(options, "credentials_file") != nullptr) return {"file", true};
+    if (option_value(options, "access_key_id") != nullptr) return {"mapping", true};
+    const char* prefix = option_value(options, "credentials_env");
+    if (prefix == nullptr) return {"missing", false};
+    return {"environment",
+            is_set(psprintf("%s_ACCESS_KEY_ID", prefix)) && is_set(psprintf("%s_SECRET_ACCESS_KEY", prefix))};
+}
+
+// nullopt: the server is gone, or none of ours.
+std::optional<ProviderKind> kind_of(Oid server) {
+    const ForeignServer* found = GetForeignServerExtended(server, FSV_MISSING_OK);
+    if (found == nullptr) return std::nullopt;
+    return provider_kind(GetForeignDataWrapper(found->fdwid)->fdwname);
 }
 
 }  // namespace
@@ -80,10 +69,8 @@ PGDLLEXPORT Datum atelier_provider_option(PG_FUNCTION_ARGS) {
     if (server == nullptr) PG_RETURN_NULL();
     const std::optional<ProviderKind> kind = provider_kind(GetForeignDataWrapper(server->fdwid)->fdwname);
     const char* name = text_to_cstring(PG_GETARG_TEXT_PP(1));
-    const ProviderOption* option = kind ? find_provider_option(*kind, OptionPlace::server, name) : nullptr;
-    if (option == nullptr) PG_RETURN_NULL();
-    const char* value = option_value(server->options, name);
-    if (value == nullptr) value = option->initial;
+    if (!kind || find_provider_option(*kind, OptionPlace::server, name) == nullptr) PG_RETURN_NULL();
+    const char* value = option_value(options_in_force(*kind, server->options), name);
     if (value == nullptr) PG_RETURN_NULL();
     PG_RETURN_TEXT_P(cstring_to_text(value));
 }
@@ -94,8 +81,11 @@ PGDLLEXPORT Datum atelier_provider_key(PG_FUNCTION_ARGS) {
     if (get_call_result_type(fcinfo, nullptr, &row) != TYPEFUNC_COMPOSITE) {
         ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("provider_key() returns a row")));
     }
-    const Mapping mapping = used_mapping(PG_GETARG_OID(0));
-    const KeySource key = key_source(mapping.options);
+    const Oid server = PG_GETARG_OID(0);
+    const std::optional<ProviderKind> kind = kind_of(server);
+    const ServerMapping mapping = kind ? used_mapping(server) : ServerMapping{nullptr, NIL};
+    const KeySource key =
+        kind == ProviderKind::s3 ? store_key_source(mapping.options) : provider_key_source(mapping.options);
     Datum values[3] = {CStringGetTextDatum(key.source), Datum{0}, BoolGetDatum(key.ready)};
     bool nulls[3] = {false, mapping.role == nullptr, false};
     if (mapping.role != nullptr) values[1] = CStringGetTextDatum(mapping.role);

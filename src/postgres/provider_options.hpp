@@ -1,15 +1,15 @@
 #pragma once
-// The options of the foreign data wrappers atelier_gemini and atelier_openai: which there are, where they stand, which
-// values they take and what holds where they are not set. Words only: nothing is opened, resolved or called.
+// The options of the foreign data wrappers atelier_gemini, atelier_openai and atelier_s3: which there are, where they
+// stand, which values they take and what holds where they are not set.
 
 #include <cstddef>
-#include <cstdint>
 #include <optional>
 #include <string_view>
 
 namespace atelier::postgres {
 
-enum class ProviderKind { gemini, openai };
+// A store is a provider of bytes: what holds for the options of one holds for those of the other.
+enum class ProviderKind { gemini, openai, s3 };
 
 enum class OptionPlace { server, user_mapping };
 
@@ -21,14 +21,18 @@ struct ProviderOption {
     bool (*is_valid)(std::string_view value);
     // What is_valid asks for, as a sentence.
     const char* expected;
-    // nullptr: none.
+    // nullptr: none, or one that other options decide.
     const char* initial;
+    // A server cannot be without it, nor a user mapping that has another option of the same way.
+    bool required = false;
+    // The first option of those that hold a key together; nullptr: it holds one alone.
+    const char* companion_of = nullptr;
 };
 
 // The kind that a foreign data wrapper of this name stands for; nullopt for the wrappers of others.
 std::optional<ProviderKind> provider_kind(std::string_view wrapper) noexcept;
 
-// "gemini", "openai"
+// "gemini", "openai", "s3"
 const char* to_string(ProviderKind kind) noexcept;
 
 // nullptr: no such option, or not there.
@@ -45,8 +49,9 @@ struct ProviderOptions {
 // All options of a kind, those of both places.
 ProviderOptions provider_options(ProviderKind kind) noexcept;
 
-// Milliseconds of a time such as "10s": a whole number without leading zeros and one of the units ms, s, min, h, d,
-// with or without a blank between. Such a text also casts to interval, to the same time. nullopt for anything else.
-std::optional<std::int64_t> provider_duration_ms(std::string_view value) noexcept;
+// The ways in which a user mapping may hold a key: options with the same word belong together.
+inline std::string_view key_way(const ProviderOption& option) noexcept {
+    return option.companion_of != nullptr ? option.companion_of : option.name;
+}
 
 }  // namespace atelier::postgres

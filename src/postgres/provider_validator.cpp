@@ -1,9 +1,10 @@
-// The validators of atelier_gemini and atelier_openai. PostgreSQL calls them with the whole list of options that a
-// server or a user mapping is about to have. All locals are plain data: no guard is needed.
-// Values are never quoted: one of them may be a key, or an address with a password in it.
+// The validators of atelier_gemini, atelier_openai and atelier_s3. PostgreSQL calls them with the whole list of options
+// that a server or a user mapping is about to have. All locals are plain data: no guard is needed. Values are never
+// quoted: one of them may be a key, or an address with a password in it.
 
+#include "postgres/option_values.hpp"
 #include "postgres/prelude.hpp"
-#include "postgres/provider_options.hpp"
+#include "postgres/server_options.hpp"
 
 namespace atelier::postgres {
 
@@ -87,34 +88,98 @@ const ProviderOption& check_option(ProviderKind kind, OptionPlace place, const c
     return *option;
 }
 
-// Of what a user mapping may hold, each option is a key.
-void check_one_key(const char* first, const char* second) {
-    if (first == nullptr) {
-        ereport(ERROR, (errcode(ERRCODE_FDW_DYNAMIC_PARAMETER_VALUE_NEEDED), errmsg("the user mapping has no key"),
-                        errhint("Give one of the options api_key_file, api_key_env and api_key.")));
+bool is_among(List* given, const ProviderOption& option) {
+    ListCell* cell;
+    foreach (cell, given) {
+        if (lfirst(cell) == &option) return true;
     }
-    if (second != nullptr) {
+    return false;
+}
+
+const ProviderOption& option_at(List* given, int position) {
+    return *static_cast<const ProviderOption*>(list_nth(given, position));
+}
+
+// What is to be dropped and added so that the second of two ways to hold a key is the one.
+const char* other_way(ProviderKind kind, List* given, const ProviderOption& first, const ProviderOption& second) {
+    StringInfoData actions;
+    initStringInfo(&actions);
+    for (const ProviderOption& option : provider_options(kind)) {
+        if (option.place != OptionPlace::user_mapping || key_way(option) != key_way(first)) continue;
+        if (is_among(given, option)) appendStringInfo(&actions, "%sDROP %s", actions.len > 0 ? ", " : "", option.name);
+    }
+    for (const ProviderOption& option : provider_options(kind)) {
+        if (option.place != OptionPlace::user_mapping || key_way(option) != key_way(second)) continue;
+        if (option.required || &option == &second) appendStringInfo(&actions, ", ADD %s '...'", option.name);
+    }
+    return actions.data;
+}
+
+const char* ways_to_hold_a_key(ProviderKind kind) {
+    return kind == ProviderKind::s3
+               ? "Give access_key_id and secret_access_key, or credentials_file, or credentials_env."
+               : "Give one of the options api_key_file, api_key_env and api_key.";
+}
+
+// All options of a user mapping say what the key is, in one of several ways.
+void check_one_way(ProviderKind kind, List* given) {
+    if (given == NIL) {
+        ereport(ERROR, (errcode(ERRCODE_FDW_DYNAMIC_PARAMETER_VALUE_NEEDED),
+                        errmsg("the user mapping has no %s", kind == ProviderKind::s3 ? "credentials" : "key"),
+                        errhint("%s", ways_to_hold_a_key(kind))));
+    }
+    const ProviderOption& first = option_at(given, 0);
+    for (int i = 1; i < list_length(given); ++i) {
+        const ProviderOption& next = option_at(given, i);
+        if (key_way(next) == key_way(first)) continue;
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                        errmsg("options \"%s\" and \"%s\" exclude each other", first, second),
-                        errhint("ALTER USER MAPPING ... OPTIONS (DROP %s, ADD %s '...');", first, second)));
+                        errmsg("options \"%s\" and \"%s\" exclude each other", first.name, next.name),
+                        errhint("ALTER USER MAPPING ... OPTIONS (%s);", other_way(kind, given, first, next))));
+    }
+    for (const ProviderOption& option : provider_options(kind)) {
+        if (option.place != OptionPlace::user_mapping || key_way(option) != key_way(first)) continue;
+        if (!option.required || is_among(given, option)) continue;
+        ereport(ERROR, (errcode(ERRCODE_FDW_DYNAMIC_PARAMETER_VALUE_NEEDED),
+                        errmsg("option \"%s\" needs option \"%s\"", first.name, option.name),
+                        errhint("%s", ways_to_hold_a_key(kind))));
+    }
+}
+
+void check_server(ProviderKind kind, List* given, List* values) {
+    for (const ProviderOption& option : provider_options(kind)) {
+        if (option.place != OptionPlace::server || !option.required || is_among(given, option)) continue;
+        ereport(ERROR, (errcode(ERRCODE_FDW_DYNAMIC_PARAMETER_VALUE_NEEDED),
+                        errmsg("the foreign server has no option \"%s\"", option.name),
+                        errhint("Give it with OPTIONS (%s '...'). %s", option.name, option.expected)));
+    }
+    if (kind != ProviderKind::s3) return;
+    // A body that is not signed could be changed on its way.
+    const char* endpoint = option_value(values, "endpoint");
+    const char* signing = option_value(values, "payload_signing");
+    if (endpoint != nullptr && !option_values::is_https(endpoint) && signing != nullptr &&
+        strcmp(signing, "unsigned") == 0) {
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                        errmsg("payload_signing cannot be unsigned where the endpoint is not https://"),
+                        errhint("ALTER SERVER ... OPTIONS (SET payload_signing 'signed');")));
     }
 }
 
 void check_options(ProviderKind kind, Datum texts, Oid catalog) {
     const std::optional<OptionPlace> place = place_of(catalog);
-    const char* first = nullptr;
-    const char* second = nullptr;
+    List* values = untransformRelOptions(texts);
+    List* given = NIL;  // of const ProviderOption*
     ListCell* cell;
-    foreach (cell, untransformRelOptions(texts)) {
+    foreach (cell, values) {
         DefElem* element = lfirst_node(DefElem, cell);
         if (!place) {
             ereport(ERROR, (errcode(ERRCODE_FDW_INVALID_OPTION_NAME), errmsg("invalid option \"%s\"", element->defname),
                             errhint("Only servers and user mappings of atelier_%s have options.", to_string(kind))));
         }
         const ProviderOption& option = check_option(kind, *place, element->defname, defGetString(element));
-        (first == nullptr ? first : second) = option.name;
+        given = lappend(given, const_cast<ProviderOption*>(&option));
     }
-    if (place == OptionPlace::user_mapping) check_one_key(first, second);
+    if (place == OptionPlace::user_mapping) check_one_way(kind, given);
+    if (place == OptionPlace::server) check_server(kind, given, values);
 }
 
 }  // namespace
@@ -124,6 +189,7 @@ extern "C" {
 
 PG_FUNCTION_INFO_V1(atelier_gemini_options);
 PG_FUNCTION_INFO_V1(atelier_openai_options);
+PG_FUNCTION_INFO_V1(atelier_s3_options);
 
 PGDLLEXPORT Datum atelier_gemini_options(PG_FUNCTION_ARGS) {
     using namespace atelier::postgres;
@@ -134,6 +200,12 @@ PGDLLEXPORT Datum atelier_gemini_options(PG_FUNCTION_ARGS) {
 PGDLLEXPORT Datum atelier_openai_options(PG_FUNCTION_ARGS) {
     using namespace atelier::postgres;
     check_options(ProviderKind::openai, PG_GETARG_DATUM(0), PG_GETARG_OID(1));
+    PG_RETURN_VOID();
+}
+
+PGDLLEXPORT Datum atelier_s3_options(PG_FUNCTION_ARGS) {
+    using namespace atelier::postgres;
+    check_options(ProviderKind::s3, PG_GETARG_DATUM(0), PG_GETARG_OID(1));
     PG_RETURN_VOID();
 }
 

@@ -1,7 +1,6 @@
 #pragma once
-// The configured providers, from the catalog to the frame that tells the executor of them: the foreign servers of the
-// extension's wrappers, each with the user mapping of atelier_owner or else of PUBLIC. Catalog rows are read here and
-// not by SQL, because atelier_owner may not read what is in a mapping.
+// The configured providers and stores, from the catalog to the frame that tells the executor of them: the foreign
+// servers of the extension's wrappers, each with the user mapping of atelier_owner or else of PUBLIC.
 
 #include "postgres/prelude.hpp"
 

@@ -60,7 +60,7 @@ core::Instant Pump::sweep_at() const {
 
 std::int32_t Pump::capacity() const {
     if (!leasing_ || keys_.empty() || !link_.ready() || link_.queued_bytes() >= most_output_bytes) return 0;
-    const auto free = settings::max_in_flight - static_cast<int>(in_flight_.size());
+    const auto free = settings::max_in_flight - static_cast<int>(in_flight_.under_way());
     return std::max(0, std::min(settings::turn_limit, free));
 }
 
@@ -162,9 +162,10 @@ void Pump::run(const Batch& batch, core::Instant now) {
     Yield yield;
     try {
         yield = transact(batch);
-    } catch (const PgError&) {
+    } catch (const PgError& error) {
         // What was paid for comes first, without the rest, which may be what failed.
-        if (batch.answers == 0 || settle_apart()) throw;
+        const bool fails = batch.answers > 0 ? settle_apart() : !release_apart(batch, error);
+        if (fails) throw;
         return;
     }
     apply(batch, std::move(yield), now);
@@ -181,7 +182,7 @@ Pump::Yield Pump::transact(const Batch& batch) {
     }
     if (batch.drains > 0) yield.locked_drains = engine::drain(epoch_, drains_);
     if (batch.answers > 0) yield.locked_answers = engine::settle(epoch_, join_answers(batch.answers));
-    if (batch.resolve_draining) yield.still_draining = engine::resolve_draining(epoch_, given_up_);
+    if (batch.resolve_draining) yield.still_draining = engine::resolve_draining(epoch_, known_answers());
     if (batch.resolve) yield.unresolved = engine::resolve_dependencies();
     if (batch.promote) yield.promoted = engine::promote(settings::turn_limit);
     if (batch.sweep) yield.swept = engine::sweep();
@@ -242,6 +243,7 @@ void Pump::apply(const Batch& batch, Yield yield, core::Instant now) {
     if (unreclaimed_ || unresolved_ || still_draining_ || !locked_releases_.empty() || !locked_drains_.empty()) {
         wait_for_locked();
     }
+    if (!retry_locked_at_) locked_pause_ = {};
     if (batch.cancellations) cancellations_wanted_ = false;
     if (batch.recheck) recheck_wanted_ = false;
     cancel(yield.cancelled);
@@ -265,7 +267,7 @@ void Pump::send_order(engine::LeasedRow& row, core::Instant now) {
     order.deadline = now + milliseconds{row.timeout_ms} + deadline_grace;
     order.lease = lease_of_order(*row.order);
     order.paid = row.paid;
-    if (row.paid) paid_lanes_.insert(row.entry.lane);
+    known_lanes_.insert(row.entry.lane);
     report_.leased++;
     if (link_.send(wire::FrameType::order, row.attempt, *row.order)) {
         in_flight_.add(row.attempt, std::move(order));
@@ -276,7 +278,7 @@ void Pump::send_order(engine::LeasedRow& row, core::Instant now) {
 
 void Pump::cancel(const std::vector<std::int64_t>& attempts) {
     for (const std::int64_t attempt : attempts) {
-        if (in_flight_.find(attempt) == nullptr) continue;
+        if (in_flight_.find(attempt) == nullptr && kept_receipts_.count(attempt) == 0) continue;
         if (!link_.send(wire::FrameType::cancel, attempt)) return;  // no executor: its death gives the order back
     }
 }

@@ -6,7 +6,8 @@
 //
 // A paid call is never bought twice in silence. When the executor is gone, its paid attempts do not go back into the
 // queue but drain: the next executor finds their receipts, answers them, and says when it is through with all that was
-// left (`adopted`). What is draining still when those answers are settled has an unknown outcome.
+// left (`adopted`). What is draining still when those answers are settled has an unknown outcome, but for answers that
+// are kept on disk until their store takes the picture.
 
 #include "core/clock.hpp"
 #include "postgres/engine.hpp"
@@ -32,7 +33,7 @@ class Pump {
 
     // What the executor did.
     void take_events(LinkEvents events, core::Instant now);
-    // Answers in the executor's place for orders that are past their deadline.
+    // Answers in the executor's place for orders that are past their deadline. An order whose answer is kept has none.
     void expire(core::Instant now);
 
     // Runs the turn that is due, if one is. Errors of PostgreSQL end in a backoff; throws LeaveWorker only.
@@ -137,10 +138,13 @@ class Pump {
     void take_alert(const std::string& payload);
 
     // pump_paid.cpp: what keeps paid answers.
+    void keep(const std::vector<std::int64_t>& attempts);
     bool may_resolve_draining() const;
+    // Of draining attempts: their outcome is not unknown.
+    std::vector<std::int64_t> known_answers() const;
     void apply_draining(const Batch& batch, const Yield& yield);
     // A commit wakes the worker a moment before it announces what it changed in the catalog: whoever makes a provider
-    // and a job for it at once is found by the lane, which is new.
+    // or a store and a job for it at once is found by the lane, which is new.
     bool leased_in_new_lane(const Yield& yield) const;
     void send_providers(std::string& payload);
     void tell_settled(const std::vector<std::int64_t>& attempts);
@@ -153,8 +157,14 @@ class Pump {
     // pump_settling.cpp: what to do when a transaction with answers failed.
     // False when everything that made the turn fail has been dealt with.
     bool settle_apart();
-    bool settle_one(Answer& answer);
-    bool reject(Answer& answer, const PgError& why);
+    enum class Alone { settled, locked, failed };  // locked: waits as others whose jobs are; failed: with a backoff
+    Alone settle_one(Answer& answer);
+    Alone reject(Answer& answer, const PgError& why);
+    // Of a turn without answers that met a lock. False when nothing that it was to give back can have met it.
+    bool release_apart(const Batch& batch, const PgError& why);
+    bool release_one(const Release& release);
+    // Whether it failed at somebody's lock; the pause before the next try grows then.
+    bool met_lock(const PgError& error);
     void failed(const PgError& error, core::Instant now);
 
     WorkerSlot& slot_;
@@ -170,7 +180,7 @@ class Pump {
     std::vector<std::int64_t> given_up_;  // answered, but it cannot be recorded: no unknown outcome
     std::deque<Alert> alerts_;
 
-    // What met a job that somebody holds locked; tried again at retry_locked_at_.
+    // What met a job, or anything else, that somebody holds locked; tried again at retry_locked_at_.
     std::vector<Answer> locked_answers_;
     std::vector<Release> locked_releases_;
     std::vector<std::int64_t> locked_drains_;
@@ -178,15 +188,17 @@ class Pump {
     bool still_draining_ = false;
     bool unresolved_ = false;
     std::optional<core::Instant> retry_locked_at_;
+    core::Milliseconds locked_pause_{0};  // while locks are met that nothing skips
 
     std::int64_t answers_taken_ = 0;
     // This executor has answered for all that others left, with answers up to the one of this number.
     std::optional<std::int64_t> adopted_after_;
     bool draining_ = false;  // there may be draining jobs
     bool providers_unsent_ = false;
-    std::unordered_set<std::int32_t> paid_lanes_;  // that ever had an order
+    std::unordered_set<std::int32_t> known_lanes_;    // that ever had an order
+    std::unordered_set<std::int64_t> kept_receipts_;  // attempts of other lives whose answers wait for their store
 
-    bool heard_answers_ = false;  // when the executor was listened to last
+    bool heard_answers_ = false;  // or of kept ones, when the executor was listened to last
     bool leasing_ = true;
     bool begun_ = false;
     bool reclaim_wanted_ = false;

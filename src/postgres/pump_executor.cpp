@@ -42,7 +42,8 @@ void log_frame(const std::string& payload, core::Instant now) {
 }  // namespace
 
 void Pump::take_events(LinkEvents events, core::Instant now) {
-    heard_answers_ = !events.answers.empty();
+    heard_answers_ = !events.answers.empty() || !events.kept.empty();
+    keep(events.kept);
     for (ReceivedAnswer& answer : events.answers)
         add_answer(std::move(answer));
     for (const std::string& frame : events.log_frames)
@@ -87,6 +88,7 @@ bool Pump::answers_another_lease(const ReceivedAnswer& received) const {
 void Pump::add_answer(ReceivedAnswer received) {
     const std::optional<Order> order =
         answers_another_lease(received) ? std::nullopt : in_flight_.take(received.attempt);
+    kept_receipts_.erase(received.attempt);
     const bool usable =
         received.payload.size() > 2 && received.payload.back() == '}' && core::is_storable_text(received.payload);
     if (order && !usable) {
@@ -155,8 +157,11 @@ void Pump::expire(core::Instant now) {
 }
 
 void Pump::bury_executor(const ExecutorDeath& death) {
-    // What the executor that is gone had adopted says nothing of what it leaves itself.
+    // What the executor that is gone had adopted says nothing of what it leaves itself. Its successor says anew what is
+    // kept.
     adopted_after_.reset();
+    draining_ |= !kept_receipts_.empty();
+    kept_receipts_.clear();
     give_back_unsent(death.unsent);
     const std::size_t orders = in_flight_.size();
     const std::string message = "the executor ended: " + core::to_storable_text(death.how, 200);

@@ -14,6 +14,19 @@ bool Pump::may_resolve_draining() const {
            std::none_of(locked_answers_.begin(), locked_answers_.end(), came_before);
 }
 
+// An answer that waits for its store comes at its own time, in flight or draining. Its place in its lane is free.
+void Pump::keep(const std::vector<std::int64_t>& attempts) {
+    lease_wanted_ |= !attempts.empty();
+    for (const std::int64_t attempt : attempts)
+        if (!in_flight_.keep(attempt)) kept_receipts_.insert(attempt);
+}
+
+std::vector<std::int64_t> Pump::known_answers() const {
+    std::vector<std::int64_t> known = given_up_;
+    known.insert(known.end(), kept_receipts_.begin(), kept_receipts_.end());
+    return known;
+}
+
 void Pump::apply_draining(const Batch& batch, const Yield& yield) {
     drains_.erase(drains_.begin(), drains_.begin() + static_cast<std::ptrdiff_t>(batch.drains));
     locked_drains_.insert(locked_drains_.end(), yield.locked_drains.begin(), yield.locked_drains.end());
@@ -25,9 +38,8 @@ void Pump::apply_draining(const Batch& batch, const Yield& yield) {
 }
 
 bool Pump::leased_in_new_lane(const Yield& yield) const {
-    return std::any_of(yield.leased.begin(), yield.leased.end(), [this](const engine::LeasedRow& row) {
-        return row.paid && paid_lanes_.count(row.entry.lane) == 0;
-    });
+    return std::any_of(yield.leased.begin(), yield.leased.end(),
+                       [this](const engine::LeasedRow& row) { return known_lanes_.count(row.entry.lane) == 0; });
 }
 
 void Pump::send_providers(std::string& payload) {

@@ -1,5 +1,6 @@
 // The pump when a transaction failed: answers are settled apart from the rest of the turn, then one by one, so that one
-// bad answer fails alone; everything else waits a little and is tried again.
+// bad answer fails alone, and one that meets somebody's lock waits alone; so do leases that are given back. Everything
+// else waits a little and is tried again.
 
 #include "postgres/pump.hpp"
 #include "postgres/server_log.hpp"
@@ -14,6 +15,7 @@ using std::chrono::milliseconds;
 constexpr milliseconds first_backoff{100};
 constexpr milliseconds longest_backoff{5000};
 constexpr milliseconds retry_locked_after{500};
+constexpr milliseconds longest_retry_locked_after{4000};
 constexpr std::chrono::seconds same_error_every{60};
 constexpr int most_timeouts = 3;     // of one answer settled alone
 constexpr int most_rejections = 10;  // tries to record that an answer cannot be settled
@@ -70,7 +72,7 @@ void Pump::settled(std::size_t count, const engine::LockedAttempts& locked) {
 }
 
 void Pump::wait_for_locked() {
-    if (!retry_locked_at_) retry_locked_at_ = core::now() + retry_locked_after;
+    if (!retry_locked_at_) retry_locked_at_ = core::now() + std::max(retry_locked_after, locked_pause_);
 }
 
 void Pump::retry_locked(core::Instant now) {
@@ -100,8 +102,10 @@ bool Pump::settle_apart() {
     }
     bool some_wait = false;
     for (std::size_t i = 0; i < count; ++i) {
-        if (settle_one(answers_.front())) {
-            settled(1, {});
+        const Alone end = settle_one(answers_.front());
+        if (end != Alone::failed) {
+            settled(1,
+                    end == Alone::locked ? engine::LockedAttempts{answers_.front().attempt} : engine::LockedAttempts{});
             continue;
         }
         // Let the others pass; it comes again after the backoff.
@@ -112,23 +116,23 @@ bool Pump::settle_apart() {
     return some_wait;
 }
 
-// False: try this answer again later.
-bool Pump::settle_one(Answer& answer) {
+Pump::Alone Pump::settle_one(Answer& answer) {
     try {
         Transaction transaction(slot_, "pg_atelier: settle one");
         const engine::LockedAttempts locked = engine::settle(epoch_, '[' + answer.payload + ']');
         transaction.commit();
-        return locked.empty();
+        return locked.empty() ? Alone::settled : Alone::locked;
     } catch (const PgError& error) {
+        if (met_lock(error)) return Alone::locked;
         ++answer.failures;
         if (may_pass(error.sqlstate())) {
-            if (error.sqlstate() != ERRCODE_QUERY_CANCELED || answer.failures < most_timeouts) return false;
+            if (error.sqlstate() != ERRCODE_QUERY_CANCELED || answer.failures < most_timeouts) return Alone::failed;
         }
         return reject(answer, error);
     }
 }
 
-bool Pump::reject(Answer& answer, const PgError& why) {
+Pump::Alone Pump::reject(Answer& answer, const PgError& why) {
     const std::string attempt = "attempt " + std::to_string(answer.attempt);
     try {
         Transaction transaction(slot_, "pg_atelier: reject");
@@ -136,11 +140,12 @@ bool Pump::reject(Answer& answer, const PgError& why) {
             engine::settle_rejected({epoch_, answer.attempt, token_of(answer.payload).value_or(0), answer.payload,
                                      why.sqlstate_text(), core::to_storable_text(why.what(), 1000)});
         transaction.commit();
-        if (!done) return false;
+        if (!done) return Alone::locked;
         log_line(LogLevel::warning, ("pg_atelier could not settle the answer of " + attempt).c_str(), why.what());
-        return true;
+        return Alone::settled;
     } catch (const PgError& error) {
-        if (may_pass(error.sqlstate()) || answer.failures < most_rejections) return false;
+        if (met_lock(error)) return Alone::locked;
+        if (may_pass(error.sqlstate()) || answer.failures < most_rejections) return Alone::failed;
         constexpr const char* hint =
             "Mend what the message names and restart PostgreSQL: the answer to a paid call is "
             "then taken from the spool again. atelier.cancel_job() ends the job without it.";
@@ -150,7 +155,49 @@ bool Pump::reject(Answer& answer, const PgError& why) {
         alert({"answer_not_settled", message, hint});
         given_up_.push_back(answer.attempt);
         answer.receipt = false;  // it is to be found again then
-        return true;
+        return Alone::settled;
+    }
+}
+
+// What cannot be skipped costs lock_timeout each time: it is met more and more rarely.
+bool Pump::met_lock(const PgError& error) {
+    if (error.sqlstate() != ERRCODE_LOCK_NOT_AVAILABLE) return false;
+    locked_pause_ = std::clamp(2 * locked_pause_, retry_locked_after, longest_retry_locked_after);
+    return true;
+}
+
+bool Pump::release_apart(const Batch& batch, const PgError& why) {
+    if (batch.releases == 0 && !batch.reclaim) return false;
+    if (!met_lock(why)) return false;
+    while (!releases_.empty()) {
+        Release& release = releases_.front();
+        while (!release.attempts.empty()) {
+            Release one{{release.attempts.back()}, release.error_class, release.count_crash, release.message};
+            if (!release_one(one)) locked_releases_.push_back(std::move(one));
+            release.attempts.pop_back();
+        }
+        releases_.pop_front();
+    }
+    // What may be reclaimed all the same is not told from the rest.
+    if (batch.reclaim) {
+        reclaim_wanted_ = false;
+        unreclaimed_ = true;
+    }
+    wait_for_locked();
+    return true;
+}
+
+// False: its job is locked, or what it has to wait for.
+bool Pump::release_one(const Release& release) {
+    try {
+        Transaction transaction(slot_, "pg_atelier: release one");
+        const engine::LockedAttempts locked =
+            engine::release(epoch_, release.attempts, release.error_class, release.count_crash, release.message);
+        transaction.commit();
+        return locked.empty();
+    } catch (const PgError& error) {
+        if (!met_lock(error)) throw;
+        return false;
     }
 }
 

@@ -28,12 +28,14 @@ int attempt_ttl_s;
 int asset_undo_window_s;
 int backoff_base_ms;
 char* default_provider;
+char* default_store;
 int event_ttl_s;
 char* instance;
 int job_timeout_ms;
 int job_ttl_completed_s;
 int job_ttl_failed_s;
 int max_attempts;
+int max_image_kb;
 bool notify_events;
 bool settings_strict;
 
@@ -83,6 +85,8 @@ const IntegerSetting integers[] = {
      &job_ttl_failed_s, 7 * day_s, hour_s, ring_s, PGC_SUSET, GUC_UNIT_S},
     {"pg_atelier.max_attempts", "Attempts a job has when its step names no number.", nullptr, &max_attempts, 3, 1, 100,
      PGC_SUSET, 0},
+    {"pg_atelier.max_image_bytes", "Most bytes of a picture that a client uploads.", nullptr, &max_image_kb,
+     10 * megabyte_kb, 1, 1024 * megabyte_kb, PGC_SUSET, GUC_UNIT_KB},
     {"pg_atelier.max_in_flight", "Most orders that a worker has with its executor at a time.", nullptr, &max_in_flight,
      1000, 1, 100000, PGC_SIGHUP, 0},
     {"pg_atelier.media_children", "Most media processes that an executor runs at a time.",
@@ -118,6 +122,9 @@ const SwitchSetting switches[] = {
 const TextSetting texts[] = {
     {"pg_atelier.default_provider", "Provider of requests that name none.", nullptr, &default_provider, "offline",
      PGC_USERSET},
+    {"pg_atelier.default_store", "Store that new pictures are put into.",
+     "file, or a foreign server of atelier_s3. What is stored already stays where it is.", &default_store, "file",
+     PGC_SUSET},
     {"pg_atelier.instance", "Name of this server, set outside the data directory.",
      "A physical copy of a cluster cannot know that it is one: the engine pauses when this differs from what it "
      "recorded.",

@@ -24,18 +24,26 @@ enum class FrameType : std::uint16_t {
     drain = 6,      // worker -> executor: empty
     answer = 7,     // executor -> worker: JSON
     log = 8,        // executor -> worker: JSON {"level":"log|warning|debug1","message":".."}
-    providers = 9,  // worker -> executor: JSON {"providers":[..]}, all there are, with their keys; see below
+    providers = 9,  // worker -> executor: JSON {"providers":[..],"stores":[..]}, all there are, with keys; see below
     settled = 10,   // worker -> executor: JSON [attempt, ..]: what became of them is committed, receipts may go
-    adopted = 11,   // executor -> worker: empty; all that other executors left in the spool has been answered
-    alert = 12,  // executor -> worker: JSON {"kind":"..","message":"..","hint":".."} or {"kind":"..","resolved":true}
+    adopted = 11,  // executor -> worker: empty; all that other executors left in the spool has been answered or is kept
+    alert = 12,    // executor -> worker: JSON {"kind":"..","message":"..","hint":".."} or {"kind":"..","resolved":true}
+    kept = 13,  // executor -> worker: empty; the answer of this paid call is on disk and comes when its store takes the
+                // picture, whatever the order's deadline. Said of receipts that were adopted too
 };
 
 // `providers` comes after the hello and before the first order, and again before the next order when something changed;
-// it replaces what came before. A member of its array:
+// it replaces what came before. A member of `providers`:
 //   {"name":"..","kind":"gemini|openai","base_url":"..","api_version":"..","connect_timeout_ms":n,
 //    "progress_timeout_ms":n, and one of "api_key":"..", "api_key_file":"/..", "key_error":".."}
 // with an api_version where the kind has one. The file of api_key_file is read for each call, by the executor; a
-// key_error says why there is no key.
+// key_error says why there is no key. A member of `stores`, S3 buckets:
+//   {"name":"..","endpoint":"https://..","region":"..","bucket":"..","path_style":bool,"sign_payload":bool,
+//    "if_none_match":bool,"multipart_threshold":bytes,"part_size":bytes,"cache_control":"..","connect_timeout_ms":n,
+//    "progress_timeout_ms":n, and one of "access_key_id":".." with "secret_access_key":".." and perhaps
+//    "session_token":"..", "credentials_file":"/..", "credentials_error":".."}
+// The bucket is the one of new objects; path_style says how every bucket of the store is addressed. The file of
+// credentials_file, in the format that core/aws_credentials.hpp reads, is read for each request, by the executor.
 
 inline constexpr std::size_t header_bytes = 16;
 inline constexpr std::size_t max_payload_bytes = std::size_t{4} * 1024 * 1024;
