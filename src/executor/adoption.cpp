@@ -1,5 +1,7 @@
 #include "executor/adoption.hpp"
 
+#include <utility>
+
 #include "executor/answer.hpp"
 #include "executor/receipt.hpp"
 
@@ -7,11 +9,17 @@ namespace atelier::executor {
 namespace {
 
 constexpr core::Milliseconds poll_every{100};
-constexpr std::chrono::minutes store_patience{10};
-// Bounds the memory: a receipt may be as long as a body may be.
-constexpr std::size_t most_under_way = 8;
+// What is taken at a time: bounds the memory. A receipt may be longer than that, one is taken in any case.
+constexpr std::size_t most_taken = 32;
+constexpr std::size_t most_held = std::size_t{64} * 1024 * 1024;
 
 }  // namespace
+
+struct Adoption::Taken {
+    std::size_t bytes;
+    Settler::TaskId task = 0;
+    bool waits = false;
+};
 
 Adoption::Adoption(EventLoop& loop, Settler& settler, const std::string& directory, std::function<std::string()> own_id,
                    Handlers handlers)
@@ -36,15 +44,21 @@ void Adoption::stop() {
 void Adoption::poll() {
     next_.reset();
     spool_.set_own_id(own_id_());
-    if (under_way_ < most_under_way)
-        spool_.poll(most_under_way - under_way_, [this](ForeignRecord record) { take(std::move(record)); });
+    bool found = true;
+    while (found && taken_ < most_taken && held_ < most_held) {
+        found = false;
+        spool_.poll(1, [this, &found](ForeignRecord record) {
+            found = true;
+            take(std::move(record));
+        });
+    }
     if (const std::string trouble = spool_.trouble(); trouble != told_trouble_) {
         told_trouble_ = trouble;
         handlers_.tell({"spool_damaged", trouble,
                         "Calls whose receipts are lost end as outcome_unknown. Remove the file once it is looked into.",
                         trouble.empty()});
     }
-    if (spool_.finished() && under_way_ == 0) return handlers_.finished();
+    if (spool_.finished() && taken_ == 0) return handlers_.finished();
     // A settled receipt makes room and polls at once.
     next_ = loop_.at(core::now() + poll_every, [this] { poll(); });
 }
@@ -54,17 +68,35 @@ void Adoption::take(ForeignRecord record) {
     if (record.type == RecordType::not_sent) {
         return handlers_.answer(attempt, not_sent_answer({lease_of(record.head), false, core::Milliseconds{0}}));
     }
-    ++under_way_;
+    const auto taken = std::make_shared<Taken>(Taken{record.body.size()});
+    ++taken_;
+    held_ += taken->bytes;
     auto receipt = std::make_shared<Receipt>(Receipt{std::move(record.head), std::move(record.body)});
-    settler_.run(std::move(receipt), core::now() + store_patience, [this, attempt](const std::string& answer) {
-        --under_way_;
-        if (stopped_) return;
-        handlers_.answer(attempt, answer);
-        if (next_ && under_way_ == 0) {
-            loop_.cancel(*next_);
-            next_ = loop_.at(core::now(), [this] { poll(); });
-        }
-    });
+    const auto on_done = [this, attempt, taken](const std::string& answer) {
+        settling_.erase(taken->task);
+        if (!taken->waits) release(taken->bytes);
+        if (!stopped_) handlers_.answer(attempt, answer);
+    };
+    const auto on_wait = [this, attempt, taken] {
+        if (std::exchange(taken->waits, true)) return;
+        release(taken->bytes);
+        if (!stopped_) handlers_.kept(attempt);
+    };
+    taken->task = settler_.run(std::move(receipt), std::move(record.place), {on_done, on_wait}, true);
+    settling_.emplace(taken->task, attempt);
+}
+
+void Adoption::cancel(std::uint64_t attempt) {
+    for (const auto& [task, of] : settling_)
+        if (of == attempt) settler_.cancel(task);
+}
+
+void Adoption::release(std::size_t bytes) {
+    --taken_;
+    held_ -= bytes;
+    if (!next_ || taken_ > 0) return;
+    loop_.cancel(*next_);
+    next_ = loop_.at(core::now(), [this] { poll(); });
 }
 
 }  // namespace atelier::executor

@@ -14,6 +14,11 @@ Json answer(const AnswerHead& head, const char* outcome, bool sent) {
     return Json{{"lease", head.lease}, {"outcome", outcome}, {"sent", sent}, {"duration_ms", head.duration.count()}};
 }
 
+// The one that may be left.
+void name_object(Json& answer, const Json& object) {
+    if (!object.is_null()) answer["result"] = {{"object", object}};
+}
+
 }  // namespace
 
 std::string completed_answer(const AnswerHead& head, Json result, Json usage) {
@@ -34,17 +39,22 @@ std::string failed_answer(const AnswerHead& head, const core::Error& error, cons
                        {"message", core::to_storable_text(error.message, max_message_bytes)}};
     if (facts.retry_after) failed["error"]["retry_after_ms"] = facts.retry_after->count();
     if (!facts.usage.is_null()) failed["usage"] = facts.usage;
+    name_object(failed, facts.object);
     return core::write_json(failed);
 }
 
-std::string not_sent_answer(const AnswerHead& head) {
-    return core::write_json(answer(head, "not_sent", false));
+std::string not_sent_answer(const AnswerHead& head, const Json& object) {
+    Json given_back = answer(head, "not_sent", false);
+    name_object(given_back, object);
+    return core::write_json(given_back);
 }
 
-std::string not_sent_answer(const AnswerHead& head, const std::string& reason, core::Milliseconds rest) {
+std::string not_sent_answer(const AnswerHead& head, const std::string& reason, core::Milliseconds rest,
+                            const Json& object) {
     Json given_back = answer(head, "not_sent", false);
     given_back["error"] = {{"message", core::to_storable_text(reason, max_message_bytes)},
                            {"retry_after_ms", rest.count()}};
+    name_object(given_back, object);
     return core::write_json(given_back);
 }
 

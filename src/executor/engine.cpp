@@ -4,12 +4,15 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
+#include <thread>
+#include <utility>
 
 #include "core/build_id.hpp"
 #include "core/text.hpp"
 #include "executor/answer.hpp"
-#include "executor/picture_work.hpp"
+#include "executor/storage_work.hpp"
 
 namespace atelier::executor {
 namespace {
@@ -23,12 +26,12 @@ using wire::FrameType;
 constexpr std::size_t max_queued_orders = 10'000;
 constexpr std::size_t max_queued_bytes = std::size_t{128} * 1024 * 1024;
 constexpr std::size_t max_unsent_bytes_for_logs = std::size_t{1} * 1024 * 1024;
+// A child is not to wait while others fetch and put.
+constexpr std::size_t orders_per_child = 4;
+// Each moves at most one object at a time.
+constexpr std::size_t max_storage_orders = 16;
 // After a drain: for the worker to take the last answers.
 constexpr core::Milliseconds flush_wait{1000};
-
-AnswerHead head_of(const Order& order, core::Instant intake, bool sent) {
-    return {order.lease, sent, core::elapsed(intake, core::now())};
-}
 
 }  // namespace
 
@@ -57,8 +60,7 @@ void Engine::on_frame(const wire::Frame& frame) {
             case FrameType::order:
                 return on_order(frame.attempt, frame.payload);
             case FrameType::cancel:
-                if (paid_->cancel(frame.attempt)) return;
-                return end_early(frame.attempt, {ErrorClass::cancelled, "the order was cancelled"});
+                return on_cancel(frame.attempt);
             case FrameType::ping:
                 return channel_->send(FrameType::pong, 0, {});
             case FrameType::drain:
@@ -76,6 +78,30 @@ void Engine::on_frame(const wire::Frame& frame) {
     leave(1);
 }
 
+Engine::Rooms::Rooms(Engine& engine, const Settings& settings)
+    : stores(engine.loop_, pool, settings.store_directory, [&engine](const Notice& notice) { engine.tell(notice); }),
+      slots(settings.media_children),
+      media_tools{engine.loop_, pool, stores, slots, settings.media_program},
+      media(engine.loop_, {settings.media_children * orders_per_child + 8, max_queued_orders, max_queued_bytes},
+            engine.job_handlers()),
+      storage(engine.loop_, {max_storage_orders, max_queued_orders, max_queued_bytes}, engine.job_handlers()),
+      paid(engine.loop_, pool, stores, {settings.spool_directory, settings.spool_limit, settings.drain_timeout},
+           engine.paid_handlers()),
+      pool(engine.loop_, std::clamp(std::thread::hardware_concurrency(), 4U, 8U)) {}
+
+UnpaidJobs::Handlers Engine::job_handlers() {
+    return {[this](Attempt attempt, const std::string& text) { answer(attempt, text); },
+            [this](const std::string& message) { log(LogLevel::debug1, "executor: " + message); },
+            [this] { leave_when_done(); }};
+}
+
+PaidCalls::Handlers Engine::paid_handlers() {
+    return {[this](Attempt attempt, const std::string& text) { answer(attempt, text); },
+            [this](Attempt attempt) { channel_->send(FrameType::kept, attempt, {}); },
+            [this] { channel_->send(FrameType::adopted, 0, {}); }, [this] { leave_when_done(); },
+            [this](const Notice& notice) { tell(notice); }};
+}
+
 void Engine::on_hello(const std::string& payload) {
     auto settings = parse_hello(payload);
     if (!settings) {
@@ -83,13 +109,7 @@ void Engine::on_hello(const std::string& payload) {
         return leave(1);
     }
     settings_ = std::move(*settings);
-    book_.emplace(BookLimits{settings_->media_children, max_queued_orders, max_queued_bytes});
-    paid_.emplace(loop_,
-                  PaidSettings{settings_->store_directory, settings_->spool_directory, settings_->spool_limit,
-                               settings_->drain_timeout},
-                  PaidCalls::Handlers{[this](Attempt attempt, const std::string& text) { answer(attempt, text); },
-                                      [this] { channel_->send(FrameType::adopted, 0, {}); },
-                                      [this] { leave_when_done(); }, [this](const Notice& notice) { tell(notice); }});
+    rooms_ = std::make_unique<Rooms>(*this, *settings_);
     if (settings_->build != core::build_id()) {
         log(LogLevel::warning, "executor: build " + std::string(core::build_id()) +
                                    " does no work for a worker of build " + settings_->build);
@@ -100,7 +120,9 @@ void Engine::on_hello(const std::string& payload) {
 }
 
 void Engine::on_providers(const std::string& payload) {
-    if (auto taken = paid_->set_providers(payload); !taken)
+    if (auto taken = rooms_->stores.set_stores(payload); !taken)
+        log(LogLevel::warning, "executor: " + taken.error().message);
+    if (auto taken = rooms_->paid.set_providers(payload); !taken)
         log(LogLevel::warning, "executor: " + taken.error().message);
 }
 
@@ -108,167 +130,72 @@ void Engine::on_settled(const std::string& payload) {
     const auto attempts = core::parse_json(payload, {wire::max_payload_bytes, 2}, ErrorClass::invalid_request);
     if (!attempts || !attempts->is_array()) return log(LogLevel::warning, "executor: settled: the frame has no list");
     for (const Json& attempt : *attempts) {
-        if (attempt.is_number_unsigned()) paid_->settled(attempt.get<Attempt>());
+        if (attempt.is_number_unsigned()) rooms_->paid.settled(attempt.get<Attempt>());
     }
+}
+
+void Engine::on_cancel(Attempt attempt) {
+    if (rooms_->paid.cancel(attempt)) return;
+    rooms_->media.cancel(attempt);
+    rooms_->storage.cancel(attempt);
 }
 
 void Engine::on_order(Attempt attempt, const std::string& payload) {
     Order order = parse_order(attempt, payload);
-    const core::Instant intake = core::now();
-    if (book_->draining() || settings_->build != core::build_id()) {
-        return answer(attempt, not_sent_answer(head_of(order, intake, false)));
+    const AnswerHead head{order.lease, false, core::Milliseconds{0}};
+    if (draining_ || settings_->build != core::build_id()) return answer(attempt, not_sent_answer(head));
+    if (!order.request) return answer(attempt, failed_answer(head, order.request.error()));
+    // The first order is answered; to give the second back would say that nothing was sent.
+    if (rooms_->paid.knows(attempt) || rooms_->media.knows(attempt) || rooms_->storage.knows(attempt)) {
+        return log(LogLevel::warning, "executor: attempt " + std::to_string(attempt) + " was ordered twice");
     }
-    if (!order.request) return answer(attempt, failed_answer(head_of(order, intake, false), order.request.error()));
-    if (const auto* deletion = std::get_if<DeleteRequest>(&*order.request)) {
-        return remove_objects(attempt, order, *deletion);
+    hand_over(attempt, std::move(order), payload.size());
+}
+
+void Engine::hand_over(Attempt attempt, Order order, std::size_t bytes) {
+    Rooms& rooms = *rooms_;
+    Request& request = *order.request;
+    if (auto* const compose = std::get_if<ComposeRequest>(&request)) {
+        return rooms.media.admit(attempt, order, bytes,
+                                 std::make_shared<ComposeWork>(rooms.media_tools, std::move(*compose)));
     }
-    if (std::holds_alternative<AiRequest>(*order.request)) {
-        if (paid_->knows(attempt)) return warn_of_duplicate(attempt);
-        return paid_->admit(attempt, std::move(order));
+    if (auto* const inspect = std::get_if<InspectRequest>(&request)) {
+        return rooms.media.admit(attempt, order, bytes,
+                                 std::make_shared<InspectWork>(rooms.media_tools, std::move(*inspect)));
     }
-    admit(attempt, std::move(order), payload.size());
-}
-
-void Engine::admit(Attempt attempt, Order order, std::size_t bytes) {
-    const core::Instant intake = core::now();
-    switch (book_->admit(attempt, bytes)) {
-        case Admission::duplicate:
-            return warn_of_duplicate(attempt);
-        case Admission::give_back:
-            return answer(attempt, not_sent_answer(head_of(order, intake, false)));
-        case Admission::queued:
-            break;
+    if (auto* const deletion = std::get_if<DeleteRequest>(&request)) {
+        return rooms.storage.admit(attempt, order, bytes,
+                                   std::make_shared<RemoveWork>(rooms.stores, std::move(*deletion)));
     }
-    const auto timeout = order.timeout;
-    const auto deadline = loop_.at(intake + timeout, [this, attempt, timeout] {
-        end_early(attempt,
-                  {ErrorClass::timeout, "the order was not done within " + std::to_string(timeout.count()) + " ms"});
-    });
-    jobs_.emplace(attempt, Job{std::move(order), intake, deadline, nullptr, false});
-    start_queued();
-}
-
-// The first order is answered; to give the second back would say that nothing was sent.
-void Engine::warn_of_duplicate(Attempt attempt) {
-    log(LogLevel::warning, "executor: attempt " + std::to_string(attempt) + " was ordered twice");
-}
-
-void Engine::start_queued() {
-    while (const auto attempt = book_->start_next()) {
-        Job& job = jobs_.at(*attempt);
-        const auto started = start(*attempt, job);
-        if (started) continue;
-        answer(*attempt, failed_answer(head_of(job.order, job.intake, false), started.error()));
-        forget(*attempt);
+    if (auto* const move = std::get_if<MoveRequest>(&request)) {
+        return rooms.storage.admit(attempt, order, bytes,
+                                   std::make_shared<MoveWork>(rooms.stores, rooms.pool, std::move(*move)));
     }
+    rooms.paid.admit(attempt, std::move(order));
 }
 
-Result<void> Engine::start(Attempt attempt, Job& job) {
-    const auto store_in_use = store();
-    if (!store_in_use) return store_in_use.error();
-    const Request& request = *job.order.request;
-    const auto* compose = std::get_if<ComposeRequest>(&request);
-    auto task = compose ? prepare_compose(*store_in_use, *compose)
-                        : prepare_inspect(*store_in_use, std::get<InspectRequest>(request));
-    if (!task) return task.error();
-    auto run = MediaRun::start(loop_, settings_->media_program, std::move(*task),
-                               [this, attempt](MediaEnd end) { on_media_end(attempt, std::move(end)); });
-    if (!run) return run.error();
-    job.run = std::move(*run);
-    return {};
-}
-
-void Engine::on_media_end(Attempt attempt, MediaEnd end) {
-    const Job& job = jobs_.at(attempt);
-    if (!job.answered) {
-        auto result = finish(job, std::move(end));
-        const AnswerHead head = head_of(job.order, job.intake, true);
-        if (result) {
-            const bool made_here = std::holds_alternative<ComposeRequest>(*job.order.request);
-            answer(attempt, completed_answer(head, std::move(*result), made_here ? offline_usage() : Json()));
-        } else {
-            log(LogLevel::debug1,
-                "executor: attempt " + std::to_string(attempt) + " failed: " + result.error().message);
-            answer(attempt, failed_answer(head, result.error()));
-        }
-    }
-    forget(attempt);
-    start_queued();
-    leave_when_done();
-}
-
-Result<Json> Engine::finish(const Job& job, MediaEnd end) {
-    const Request& request = *job.order.request;
-    if (const auto* inspect = std::get_if<InspectRequest>(&request)) return finish_inspect(*inspect, std::move(end));
-    const auto store_in_use = store();
-    if (!store_in_use) return store_in_use.error();
-    return finish_compose(*store_in_use, std::get<ComposeRequest>(request), std::move(end));
-}
-
-void Engine::remove_objects(Attempt attempt, const Order& order, const DeleteRequest& request) {
-    const core::Instant intake = core::now();
-    const auto store_in_use = store();
-    if (!store_in_use) return answer(attempt, failed_answer(head_of(order, intake, false), store_in_use.error()));
-    auto removal = store_in_use->remove(request.keys);
-    const AnswerHead head = head_of(order, intake, true);
-    if (!removal) return answer(attempt, failed_answer(head, removal.error()));
-    answer(attempt, completed_answer(head, {{"deleted", removal->deleted}, {"missing", removal->missing}}, Json()));
-}
-
-void Engine::end_early(Attempt attempt, const Error& error) {
-    const Stopped stopped = book_->stop(attempt);
-    if (stopped == Stopped::unknown) return;
-    Job& job = jobs_.at(attempt);
-    const bool running = stopped == Stopped::was_running;
-    // Waiting for a media child says nothing about the work: such an order goes back and does not count.
-    if (!running && error.cls == ErrorClass::timeout) {
-        give_back(attempt);
-    } else {
-        answer(attempt, failed_answer(head_of(job.order, job.intake, running), error));
-    }
-    if (running) {
-        job.answered = true;
-        job.run->kill();
-    } else {
-        forget(attempt);
-    }
-    leave_when_done();
-}
-
-void Engine::give_back(Attempt attempt) {
-    const Job& job = jobs_.at(attempt);
-    answer(attempt, not_sent_answer(head_of(job.order, job.intake, false)));
-}
-
+// Work that is not paid for and not done in time goes back whole.
 void Engine::drain() {
     if (!settings_) return leave(0);
-    if (book_->draining()) return;
-    for (const Attempt attempt : book_->drain()) {
-        give_back(attempt);
-        forget(attempt);
-    }
-    paid_->drain();
-    loop_.at(core::now() + settings_->shutdown_wait, [this] { give_back_running(); });
-    leave_when_done();
-}
-
-// Work of a media child costs nothing and changed nothing yet: what is not done in time goes back whole.
-void Engine::give_back_running() {
-    for (auto& [attempt, job] : jobs_) {
-        if (book_->stop(attempt) != Stopped::was_running) continue;
-        give_back(attempt);
-        job.answered = true;
-        job.run->kill();
-    }
-    loop_.at(core::now() + flush_wait, [this] {
-        flush_over_ = true;
+    if (draining_) return;
+    draining_ = true;
+    rooms_->media.drain();
+    rooms_->storage.drain();
+    rooms_->paid.drain();
+    loop_.at(core::now() + settings_->shutdown_wait, [this] {
+        rooms_->media.give_back_running();
+        rooms_->storage.give_back_running();
+        loop_.at(core::now() + flush_wait, [this] {
+            flush_over_ = true;
+            leave_when_done();
+        });
         leave_when_done();
     });
     leave_when_done();
 }
 
 void Engine::leave_when_done() {
-    if (!book_ || !book_->draining() || !book_->idle() || !paid_->idle()) return;
+    if (!draining_ || !rooms_->media.idle() || !rooms_->storage.idle() || !rooms_->paid.idle()) return;
     if (alone_ || flush_over_ || channel_->unsent_bytes() == 0) leave(status_);
 }
 
@@ -276,31 +203,13 @@ void Engine::leave_when_done() {
 void Engine::on_end(const Result<void>& reason) {
     if (!reason) std::fprintf(stderr, "pg_atelier_executor: %s\n", reason.error().message.c_str());
     status_ = reason ? 0 : 1;
-    if (!paid_) return leave(status_);
+    if (!rooms_) return leave(status_);
     alone_ = true;
-    for (const Attempt attempt : book_->drain())
-        forget(attempt);
-    for (auto& [attempt, job] : jobs_) {
-        if (book_->stop(attempt) != Stopped::was_running) continue;
-        job.answered = true;
-        job.run->kill();
-    }
-    paid_->go_on_alone();
+    draining_ = true;
+    rooms_->media.abandon();
+    rooms_->storage.abandon();
+    rooms_->paid.go_on_alone();
     leave_when_done();
-}
-
-// Opened anew for each use: a descriptor that is kept goes on leading to the directory that was there before something
-// was mounted over it or put in its place.
-Result<storage::FileStore> Engine::store() const {
-    return storage::FileStore::open(settings_->store_directory);
-}
-
-void Engine::forget(Attempt attempt) {
-    book_->finish(attempt);
-    const auto found = jobs_.find(attempt);
-    if (found == jobs_.end()) return;
-    loop_.cancel(found->second.deadline);
-    jobs_.erase(found);
 }
 
 void Engine::answer(Attempt attempt, const std::string& payload) {

@@ -55,6 +55,18 @@ core::Result<std::string> read_file_head(int fd) {
     return head;
 }
 
+core::Result<std::string> read_file(int fd, std::uint64_t offset, std::uint64_t size) {
+    std::string bytes(size, '\0');
+    std::size_t filled = 0;
+    while (filled < size) {
+        const auto got = read_at(fd, bytes.data() + filled, size - filled, offset + filled);
+        if (!got) return got.error();
+        if (*got == 0) return cannot_read("it became shorter");
+        filled += *got;
+    }
+    return bytes;
+}
+
 core::Result<std::uint64_t> file_size(int fd) {
     struct stat facts {};
     if (::fstat(fd, &facts) != 0) return cannot_read(std::generic_category().message(errno));

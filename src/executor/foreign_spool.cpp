@@ -63,7 +63,7 @@ void give_up(Segment& segment, const std::string& reason) {
     segment.trouble = "cannot be read: " + reason;
 }
 
-void take_record(Segment& segment, const Take& take) {
+void take_record(const std::string& path, Segment& segment, const Take& take) {
     const RecordView& record = segment.reader.record();
     // Of our own writing, as the checksum says: none of the limits for foreign JSON, which could lose an answer.
     core::Json head = core::Json::parse(record.head, nullptr, false);
@@ -72,7 +72,11 @@ void take_record(Segment& segment, const Take& take) {
         return;
     }
     segment.unsettled.insert(record.attempt);
-    take({record.type, record.attempt, std::move(head), std::string(record.body)});
+    take({record.type,
+          record.attempt,
+          std::move(head),
+          std::string(record.body),
+          {path, segment.reader.record_offset()}});
 }
 
 // Over a place in a dead segment where no whole record begins. False when none follows.
@@ -89,13 +93,13 @@ bool pass_over(int fd, Segment& segment, SpoolReader::Found found) {
 }
 
 // To behind the next record, which counts against `most`. False when there is nothing more to be read now.
-bool read_one(int fd, Segment& segment, std::size_t& most, const Take& take) {
+bool read_one(const std::string& path, int fd, Segment& segment, std::size_t& most, const Take& take) {
     using Found = SpoolReader::Found;
     const auto found = segment.reader.next(fd);
     if (found.ok() && *found == Found::record) {
         if (segment.reader.record().type == RecordType::filler) return true;
         --most;
-        take_record(segment, take);
+        take_record(path, segment, take);
         return true;
     }
     if (!segment.dead) return false;
@@ -106,6 +110,22 @@ bool read_one(int fd, Segment& segment, std::size_t& most, const Take& take) {
 }
 
 }  // namespace
+
+core::Result<ForeignRecord> read_record(const SpoolPlace& place) {
+    const auto failed = [](const std::string& reason) {
+        return core::Error{core::ErrorClass::storage_failed, "the receipt cannot be read: " + reason};
+    };
+    const UniqueFd fd = open_file(place.path);
+    if (!fd) return failed(std::generic_category().message(errno));
+    SpoolReader reader;
+    const auto found = reader.read_at(fd.get(), place.offset);
+    if (!found) return failed(found.error().message);
+    if (*found != SpoolReader::Found::record) return failed("there is no record");
+    const RecordView& record = reader.record();
+    core::Json head = core::Json::parse(record.head, nullptr, false);
+    if (head.is_discarded()) return failed("its head is not legal");
+    return ForeignRecord{record.type, record.attempt, std::move(head), std::string(record.body), place};
+}
 
 class ForeignSpool::Impl {
   public:
@@ -190,7 +210,8 @@ class ForeignSpool::Impl {
     }
 
     void read_on(const SegmentKey& key, Segment& segment, std::size_t& most, const Take& take) {
-        const UniqueFd fd = open_file(path_of(key, SpoolFile::segment));
+        const std::string path = path_of(key, SpoolFile::segment);
+        const UniqueFd fd = open_file(path);
         if (!fd) {
             if (will_pass(errno)) return;
             segment.dead = segment.ended = true;
@@ -200,7 +221,7 @@ class ForeignSpool::Impl {
         }
         // Before reading: all that a dead writer wrote is there.
         segment.dead = segment.dead || is_abandoned(fd.get());
-        while (most > 0 && read_one(fd.get(), segment, most, take)) {
+        while (most > 0 && read_one(path, fd.get(), segment, most, take)) {
         }
     }
 

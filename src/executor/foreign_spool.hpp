@@ -18,7 +18,12 @@ struct ForeignRecord {
     std::uint64_t attempt;
     core::Json head;
     std::string body;
+    SpoolPlace place;
 };
+
+// The record at that place, of a segment of whomever, own ones included. storage_failed when it is not there, or cannot
+// be read.
+core::Result<ForeignRecord> read_record(const SpoolPlace& place);
 
 // For one thread.
 class ForeignSpool {

@@ -1,8 +1,8 @@
 #pragma once
-// HTTP/1.1 POSTs through libcurl's multi interface, on the event loop. A request body leaves at most once: curl cannot
-// rewind it, so that a connection which dies is never silently tried again. Over http or https (TLS 1.2 or newer, host
-// and certificate verified), with no redirect, no proxy, no netrc, no cookie and no decompression: a Content-Encoding
-// that nobody asked for is passed on with its header.
+// HTTP/1.1 requests through libcurl's multi interface, on the event loop. A request body leaves at most once: curl
+// cannot rewind it, so that a connection which dies is never silently tried again; only GET and HEAD are. Over http or
+// https (TLS 1.2 or newer, host and certificate verified), with no redirect, no proxy, no netrc, no cookie and no
+// decompression: a Content-Encoding that nobody asked for is passed on with its header.
 
 #include <cstdint>
 #include <functional>
@@ -37,8 +37,8 @@ struct HttpReply {
 };
 
 struct HttpEnd {
-    // curl asked for the first byte of the request's body (without a body: was about to send the head): it may be
-    // billed.
+    // curl asked for the first byte of the request's body (without a body: was about to send the head): the
+    // other side may have done what was asked for.
     bool body_left = false;
     // The complete reply; or what arrived of one whose status is not 2xx, which is judged by that; or why there is
     // none. Failures before the body left: network (TLS refused too), timeout, invalid_request (URL or header),

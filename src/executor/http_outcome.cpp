@@ -12,7 +12,6 @@ namespace {
 using core::Error;
 using core::ErrorClass;
 
-constexpr const char* may_be_billed = "; the call may be billed";
 constexpr std::size_t max_quoted_bytes = 200;
 
 std::string within(core::Milliseconds limit) {
@@ -50,8 +49,8 @@ std::string reason(const TransferFacts& facts) {
 }
 
 Error cancelled(const TransferFacts& facts) {
-    return {ErrorClass::cancelled, facts.body_left ? "cancelled while the call was under way; it may be billed"
-                                                   : "cancelled before the request left"};
+    return {ErrorClass::cancelled,
+            facts.body_left ? "cancelled while the call was under way" : "cancelled before the request left"};
 }
 
 Error free_curl_failure(const TransferFacts& facts) {
@@ -98,7 +97,7 @@ Error free_failure(const TransferFacts& facts) {
 }
 
 Error unknown_outcome(const std::string& what) {
-    return {ErrorClass::outcome_unknown, what + may_be_billed};
+    return {ErrorClass::outcome_unknown, what};
 }
 
 Error broken_answer(const TransferFacts& facts) {
@@ -122,8 +121,8 @@ Error broken_answer(const TransferFacts& facts) {
     }
 }
 
-// The body left, or a part of it: the provider may have done the work.
-Error paid_failure(const TransferFacts& facts) {
+// The body left, or a part of it: the other side may have done the work.
+Error late_failure(const TransferFacts& facts) {
     switch (facts.stop) {
         case TransferStop::connect_clock:
         case TransferStop::progress_clock:
@@ -144,7 +143,7 @@ Error paid_failure(const TransferFacts& facts) {
 
 Error too_long(const TransferFacts& facts) {
     return {ErrorClass::invalid_output, "the answer of " + facts.host + " is longer than " +
-                                            std::to_string(facts.limits.max_body_bytes) + " bytes" + may_be_billed};
+                                            std::to_string(facts.limits.max_body_bytes) + " bytes"};
 }
 
 }  // namespace
@@ -155,7 +154,7 @@ std::optional<Error> error_of(const TransferFacts& facts) {
     const bool complete = facts.stop == TransferStop::curl && facts.curl_code == CURLE_OK;
     if (facts.status != 0 && (complete || !is_success(facts.status))) return std::nullopt;
     if (facts.stop == TransferStop::body_too_long) return too_long(facts);
-    return facts.body_left ? paid_failure(facts) : free_failure(facts);
+    return facts.body_left ? late_failure(facts) : free_failure(facts);
 }
 
 }  // namespace atelier::executor

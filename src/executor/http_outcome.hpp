@@ -1,6 +1,6 @@
 #pragma once
-// What the end of an HTTP call means: a reply to be judged by its status, a failure that cost nothing, or one that may
-// be billed. Pure.
+// What the end of an HTTP call means: a reply to be judged by its status, a failure that changed nothing, or one of
+// which nobody knows what it did. Pure.
 
 #include <optional>
 #include <string>
@@ -38,7 +38,7 @@ struct TransferFacts {
 };
 
 // nullopt: there is a reply to deliver: a complete one, or what arrived of one whose status is no success. Messages
-// name host and reason, and say when the call may be billed.
+// name host and reason.
 std::optional<core::Error> error_of(const TransferFacts& facts);
 
 }  // namespace atelier::executor

@@ -21,6 +21,18 @@ ClockLimits clock_limits(const HttpLimits& limits) {
     return {limits.connect, limits.progress, limits.total};
 }
 
+// Asking again changes nothing.
+bool is_safe(const std::string& method) {
+    return method == "GET" || method == "HEAD";
+}
+
+bool names_content_type(const std::string& header) {
+    constexpr std::string_view name = "content-type:";
+    return header.size() >= name.size() && std::equal(name.begin(), name.end(), header.begin(), [](char a, char b) {
+               return a == (b >= 'A' && b <= 'Z' ? b - 'A' + 'a' : b);
+           });
+}
+
 bool holds_line_break(const std::string& header) {
     return header.find_first_of(std::string_view("\r\n\0", 3)) != std::string::npos;
 }
@@ -81,7 +93,10 @@ bool HttpTransfer::set_headers() {
     // Without this one curl asks for "100 Continue" before a long body, and waits a second for servers that know it
     // not.
     headers_ = ::curl_slist_append(nullptr, "Expect:");
-    for (const std::string& header : request_.headers) {
+    // And without this one it calls the body of a POST a form.
+    std::vector<std::string> all = request_.headers;
+    if (std::none_of(all.begin(), all.end(), names_content_type)) all.emplace_back("Content-Type:");
+    for (const std::string& header : all) {
         curl_slist* const longer = headers_ ? ::curl_slist_append(headers_, header.c_str()) : nullptr;
         if (longer == nullptr) return false;
         headers_ = longer;
@@ -97,11 +112,12 @@ bool HttpTransfer::set_options(const std::string& ca_file) {
     };
     set(CURLOPT_PRIVATE, this);
     set(CURLOPT_URL, request_.url.c_str());
+    // A signature is of the path as it was given, "/../" included.
+    set(CURLOPT_PATH_AS_IS, 1L);
     set(CURLOPT_HTTPHEADER, headers_);
     set(CURLOPT_ERRORBUFFER, curl_message_.data());
 
-    set(CURLOPT_POST, 1L);
-    set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request_.body.size()));
+    ok = ok && set_method();
     // No seek function: curl cannot begin the body anew.
     set(CURLOPT_READFUNCTION, &HttpTransfer::on_send);
     set(CURLOPT_READDATA, this);
@@ -142,11 +158,31 @@ bool HttpTransfer::set_options(const std::string& ca_file) {
     return ok;
 }
 
+bool HttpTransfer::set_method() {
+    const auto size = static_cast<curl_off_t>(request_.body.size());
+    bool ok = true;
+    const auto set = [&](CURLoption option, auto value) {
+        ok = ok && ::curl_easy_setopt(easy_, option, value) == CURLE_OK;
+    };
+    if (request_.method == "POST") {
+        set(CURLOPT_POST, 1L);
+        set(CURLOPT_POSTFIELDSIZE_LARGE, size);
+    } else if (request_.method == "PUT") {
+        set(CURLOPT_UPLOAD, 1L);
+        set(CURLOPT_INFILESIZE_LARGE, size);
+    } else if (request_.method == "HEAD") {
+        set(CURLOPT_NOBODY, 1L);
+    } else {
+        set(CURLOPT_CUSTOMREQUEST, request_.method.c_str());
+    }
+    return ok;
+}
+
 // Called before each request on each connection, also when curl found a kept connection dead and begins again: allowed
 // as long as nothing of the body was taken.
 int HttpTransfer::on_connected(void* self, char*, char*, int, int) noexcept {
     auto& transfer = *static_cast<HttpTransfer*>(self);
-    if (transfer.body_left_) return CURL_PREREQFUNC_ABORT;
+    if (transfer.body_left_ && !is_safe(transfer.request_.method)) return CURL_PREREQFUNC_ABORT;
     // Without a body the head is the whole request.
     transfer.body_left_ = transfer.request_.body.empty();
     transfer.connected_ = true;

@@ -1,5 +1,5 @@
 #pragma once
-// One HTTP POST: the easy handle of curl, what its callbacks do, and what is known of it while it is under way.
+// One HTTP request: the easy handle of curl, what its callbacks do, and what is known of it while it is under way.
 
 #include <array>
 #include <cstdint>
@@ -49,6 +49,7 @@ class HttpTransfer {
   private:
     bool set_headers();
     bool set_options(const std::string& ca_file);
+    bool set_method();
 
     static int on_connected(void* self, char*, char*, int, int) noexcept;
     static std::size_t on_send(char* buffer, std::size_t size, std::size_t count, void* self) noexcept;

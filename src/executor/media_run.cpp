@@ -14,6 +14,7 @@
 #include <system_error>
 
 #include "executor/media_spawn.hpp"
+#include "executor/sealed_file.hpp"
 
 namespace atelier::executor {
 namespace {
@@ -26,22 +27,6 @@ using storage::UniqueFd;
 Error cannot_start(int error_number) {
     return {ErrorClass::overloaded,
             "the media program cannot be started: " + std::generic_category().message(error_number)};
-}
-
-// A file in memory with this content, at offset 0, that nobody can change any more. Empty on failure, with errno.
-UniqueFd sealed_file(const std::string& content) {
-    UniqueFd file(::memfd_create("order", MFD_CLOEXEC | MFD_ALLOW_SEALING));
-    for (std::size_t written = 0; file && written < content.size();) {
-        const ssize_t put =
-            ::pwrite(file.get(), content.data() + written, content.size() - written, static_cast<off_t>(written));
-        if (put < 0 && errno == EINTR) continue;
-        if (put < 0) return {};
-        written += static_cast<std::size_t>(put);
-    }
-    if (file && ::fcntl(file.get(), F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) != 0) {
-        return {};
-    }
-    return file;
 }
 
 core::Milliseconds processor_time(const rusage& usage) {
@@ -59,7 +44,7 @@ Result<std::unique_ptr<MediaRun>> MediaRun::start(EventLoop& loop, const std::st
 }
 
 Result<void> MediaRun::launch(const std::string& program, MediaMode mode, const std::string& order) {
-    const UniqueFd order_file = sealed_file(order);
+    const UniqueFd order_file = sealed_file({order});
     if (!order_file) return cannot_start(errno);
     std::array<int, 2> ends{};
     if (::pipe2(ends.data(), O_CLOEXEC) != 0) return cannot_start(errno);

@@ -1,8 +1,6 @@
 #include "executor/order.hpp"
 
 #include "core/sha256.hpp"
-#include "core/store_key.hpp"
-#include "core/text.hpp"
 #include "wire/frame.hpp"
 
 namespace atelier::executor {
@@ -25,40 +23,33 @@ Error refuse(std::string message) {
     return {ErrorClass::invalid_request, std::move(message)};
 }
 
-// A name out of an order, fit to be quoted in a message.
-std::string quote(std::string_view name) {
-    return '"' + core::to_storable_text(name, 100) + '"';
-}
-
-// The key of {"store":"file","key":..}.
-Result<std::string> parse_reference(const Json& reference) {
-    const std::string* store = core::find_string(reference, "store");
-    if (!store) return refuse("an object of the order names no store");
-    if (*store != "file") return refuse("the store " + quote(*store) + " is not known");
-    const std::string* key = core::find_string(reference, "key");
-    if (!key) return refuse("an object of the order has no key");
-    if (auto legal = core::check_store_key(*key); !legal) return legal.error();
-    return *key;
+Result<std::string> parse_hash(const Json& object, const std::string& whose) {
+    const std::string* sha256 = core::find_string(object, "sha256");
+    if (!sha256 || !core::is_sha256_hex(*sha256)) return refuse(whose + " has no sha256");
+    return *sha256;
 }
 
 Result<InputPicture> parse_input(const Json& input) {
     const std::string* role = core::find_string(input, "role");
     if (!role || role->empty() || role->size() > 64) return refuse("an input of the order has no role");
-    auto key = parse_reference(input);
-    if (!key) return key.error();
-    const std::string* sha256 = core::find_string(input, "sha256");
-    if (!sha256 || !core::is_sha256_hex(*sha256)) return refuse("the input " + quote(*role) + " has no sha256");
-    return InputPicture{*role, std::move(*key), *sha256};
+    auto object = parse_object_ref(input);
+    if (!object) return object.error();
+    auto sha256 = parse_hash(input, "the input " + quote_name(*role));
+    if (!sha256) return sha256.error();
+    return InputPicture{*role, std::move(*object), std::move(*sha256)};
 }
 
-Result<std::string> parse_key_prefix(const Json& output) {
-    const std::string* store = core::find_string(output, "store");
-    if (!store || *store != "file") return refuse("the output of the order names no known store");
-    const std::string* prefix = core::find_string(output, "key_prefix");
+Result<OutputPlace> parse_output(const Json& request) {
+    const Json* output = core::find_member(request, "output", Json::value_t::object);
+    if (!output) return refuse("the order has no output");
+    const std::string* prefix = core::find_string(*output, "key_prefix");
     if (!prefix || prefix->empty() || prefix->ends_with('/'))
         return refuse("the output of the order has no key prefix");
-    if (auto legal = core::check_store_key(*prefix + std::string(longest_extension)); !legal) return legal.error();
-    return *prefix;
+    Json object = *output;
+    object["key"] = *prefix + std::string(longest_extension);
+    auto whole = parse_object_ref(object);
+    if (!whole) return whole.error();
+    return OutputPlace{std::move(whole->store), std::move(whole->bucket), *prefix};
 }
 
 Result<Request> parse_compose(const Json& request) {
@@ -68,18 +59,15 @@ Result<Request> parse_compose(const Json& request) {
     if (!settings) return refuse("the order has no settings");
     const Json* inputs = core::find_member(request, "inputs", Json::value_t::array);
     if (!inputs || inputs->empty() || inputs->size() > max_inputs) return refuse("the order has no input, or too many");
-    const Json* output = core::find_member(request, "output", Json::value_t::object);
-    if (!output) return refuse("the order has no output");
-
     ComposeRequest compose{*prompt, *settings, {}, {}};
     for (const Json& entry : *inputs) {
         auto input = parse_input(entry);
         if (!input) return input.error();
         compose.inputs.push_back(std::move(*input));
     }
-    auto prefix = parse_key_prefix(*output);
-    if (!prefix) return prefix.error();
-    compose.key_prefix = std::move(*prefix);
+    auto output = parse_output(request);
+    if (!output) return output.error();
+    compose.output = std::move(*output);
     return Request{std::move(compose)};
 }
 
@@ -123,11 +111,9 @@ Result<Request> parse_ai(const std::string& provider, provider::Task task, const
         std::move(*inputs), {}};
     if (ai.parameters.is_null()) ai.parameters = Json::object();
     if (task != provider::Task::image) return Request{std::move(ai)};
-    const Json* output = core::find_member(request, "output", Json::value_t::object);
-    if (!output) return refuse("the order has no output");
-    auto prefix = parse_key_prefix(*output);
-    if (!prefix) return prefix.error();
-    ai.key_prefix = std::move(*prefix);
+    auto output = parse_output(request);
+    if (!output) return output.error();
+    ai.output = std::move(*output);
     return Request{std::move(ai)};
 }
 
@@ -153,14 +139,45 @@ Result<PictureLimits> parse_limits(const Json& request) {
     return PictureLimits{*max_bytes, *max_pixels};
 }
 
+Result<std::uint64_t> parse_size(const Json& object) {
+    const Json* size = core::find_member(object, "size", Json::value_t::number_unsigned);
+    if (!size || size->get<std::uint64_t>() == 0) return refuse("a size of the order is none");
+    return size->get<std::uint64_t>();
+}
+
+Result<ObjectRef> parse_object(const Json& request, const char* name) {
+    const Json* object = core::find_member(request, name, Json::value_t::object);
+    if (!object) return refuse("the order has no " + std::string(name));
+    return parse_object_ref(*object);
+}
+
+Result<Expectation> parse_expectation(const Json& request) {
+    Expectation expect;
+    const auto given = parse_optional_object(request, "expect");
+    if (!given) return given.error();
+    const auto says = [&](const char* name) { return given->contains(name) && !given->at(name).is_null(); };
+    if (const std::string* mime = core::find_string(*given, "mime")) expect.mime = *mime;
+    if (says("size")) {
+        const auto size = parse_size(*given);
+        if (!size) return size.error();
+        expect.size = *size;
+    }
+    if (says("sha256")) {
+        auto sha256 = parse_hash(*given, "what the order expects");
+        if (!sha256) return sha256.error();
+        expect.sha256 = std::move(*sha256);
+    }
+    return expect;
+}
+
 Result<Request> parse_inspect(const Json& request) {
-    const Json* object = core::find_member(request, "object", Json::value_t::object);
-    if (!object) return refuse("the order has no object");
-    auto key = parse_reference(*object);
-    if (!key) return key.error();
+    auto object = parse_object(request, "object");
+    if (!object) return object.error();
     const auto limits = parse_limits(request);
     if (!limits) return limits.error();
-    return Request{InspectRequest{std::move(*key), *limits}};
+    auto expect = parse_expectation(request);
+    if (!expect) return expect.error();
+    return Request{InspectRequest{std::move(*object), *limits, std::move(*expect)}};
 }
 
 Result<Request> parse_delete(const Json& request) {
@@ -170,14 +187,31 @@ Result<Request> parse_delete(const Json& request) {
     }
     DeleteRequest deletion;
     std::size_t bytes = 0;
-    for (const Json& object : *objects) {
-        auto key = parse_reference(object);
-        if (!key) return key.error();
-        bytes += key->size();
-        deletion.keys.push_back(std::move(*key));
+    for (const Json& entry : *objects) {
+        auto object = parse_object_ref(entry);
+        if (!object) return object.error();
+        if (deletion.keys.empty()) deletion = {object->store, object->bucket, {}};
+        if (object->store != deletion.store || object->bucket != deletion.bucket)
+            return refuse("the objects of the order are not all of one bucket");
+        bytes += object->key.size();
+        deletion.keys.push_back(std::move(object->key));
     }
     if (bytes > max_deletion_key_bytes) return refuse("the keys of the order are longer than 256 KiB together");
     return Request{std::move(deletion)};
+}
+
+Result<Request> parse_move(const Json& request) {
+    auto source = parse_object(request, "source");
+    if (!source) return source.error();
+    auto sha256 = parse_hash(request.at("source"), "the source of the order");
+    if (!sha256) return sha256.error();
+    const auto size = parse_size(request.at("source"));
+    if (!size) return size.error();
+    const std::string* mime = core::find_string(request, "mime");
+    if (!mime || mime->empty() || mime->size() > max_name_bytes) return refuse("the order has no mime");
+    auto target = parse_object(request, "target");
+    if (!target) return target.error();
+    return Request{MoveRequest{std::move(*source), std::move(*sha256), *size, *mime, std::move(*target)}};
 }
 
 Result<Request> parse_request(const Json& order) {
@@ -187,8 +221,9 @@ Result<Request> parse_request(const Json& order) {
     if (!request) return refuse("the order has no request");
     if (*action == "storage.head") return parse_inspect(*request);
     if (*action == "storage.delete") return parse_delete(*request);
+    if (*action == "storage.put") return parse_move(*request);
     const auto task = provider::task_from_string(*action);
-    if (!task) return refuse("the action " + quote(*action) + " is not known");
+    if (!task) return refuse("the action " + quote_name(*action) + " is not known");
     const std::string* provider = core::find_string(order, "provider");
     if (!provider || provider->empty()) return refuse("the order has no provider");
     if (*provider != "offline") return parse_ai(*provider, *task, order, *request);

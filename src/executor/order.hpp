@@ -2,6 +2,7 @@
 // An order as it stands on the wire, and what of it the executor can do. Parsing only, no I/O.
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -10,6 +11,7 @@
 #include "core/clock.hpp"
 #include "core/json.hpp"
 #include "core/result.hpp"
+#include "executor/object_ref.hpp"
 #include "provider/provider.hpp"
 
 namespace atelier::executor {
@@ -20,10 +22,24 @@ struct PictureLimits {
     std::uint64_t max_pixels = 50'000'000;
 };
 
+// What somebody said of an object before it was looked at. Empty members: nothing.
+struct Expectation {
+    std::string mime;
+    std::optional<std::uint64_t> size;
+    std::string sha256;
+};
+
 struct InputPicture {
     std::string role;  // "product", "scene"
-    std::string key;
+    ObjectRef object;
     std::string sha256;  // as registered, 64 lower-case hex digits
+};
+
+// Where an object is to be made; the extension is appended to the prefix.
+struct OutputPlace {
+    std::string store;
+    std::string bucket;
+    std::string key_prefix;
 };
 
 // `ai.image` of the provider `offline`: the media child composes.
@@ -31,7 +47,7 @@ struct ComposeRequest {
     std::string prompt;
     core::Json settings;               // an object
     std::vector<InputPicture> inputs;  // 1 to 8
-    std::string key_prefix;            // of the object to make; the extension is appended
+    OutputPlace output;
 };
 
 // `ai.image`, `ai.json` and `ai.text` of a configured provider: a call that costs money.
@@ -44,21 +60,33 @@ struct AiRequest {
     core::Json schema;                 // an object, or null
     core::Json parameters;             // an object
     std::vector<InputPicture> inputs;  // at most 16
-    std::string key_prefix;            // image: of the object to make
+    OutputPlace output;                // image: of the object to make
 };
 
 // `storage.head`: what is this object?
 struct InspectRequest {
-    std::string key;
+    ObjectRef object;
     PictureLimits limits;
+    Expectation expect;
 };
 
 // `storage.delete`
 struct DeleteRequest {
+    std::string store;
+    std::string bucket;
     std::vector<std::string> keys;  // 1 to 1000, together at most 256 KiB
 };
 
-using Request = std::variant<ComposeRequest, InspectRequest, DeleteRequest, AiRequest>;
+// `storage.put`: an object of one store is to be put into another.
+struct MoveRequest {
+    ObjectRef source;
+    std::string sha256;
+    std::uint64_t size = 0;
+    std::string mime;
+    ObjectRef target;
+};
+
+using Request = std::variant<ComposeRequest, InspectRequest, DeleteRequest, MoveRequest, AiRequest>;
 
 struct Order {
     core::Json lease;               // echoed; {"attempt":n} when the order has none that can be

@@ -1,12 +1,9 @@
 #include "executor/paid_calls.hpp"
 
 #include <algorithm>
-#include <new>
-#include <thread>
 #include <utility>
 
 #include "executor/prepared_call.hpp"
-#include "executor/receipt.hpp"
 #include "executor/spool_directory.hpp"
 
 namespace atelier::executor {
@@ -23,32 +20,20 @@ constexpr std::size_t max_picture_body = std::size_t{64} * 1000 * 1000;
 constexpr std::size_t max_text_body = std::size_t{4} * 1024 * 1024;
 constexpr core::Milliseconds rest_while_closed{5000};
 constexpr core::Milliseconds reopen_every{1000};
-constexpr core::Milliseconds rewrite_every{500};
-
-unsigned pool_threads() {
-    return std::clamp(std::thread::hardware_concurrency(), 2U, 4U);
-}
-
-// Runs in a thread of the pool: must not throw.
-Result<void> keep_receipt(Spool& spool, Attempt attempt, Receipt& receipt, const std::string& key) {
-    try {
-        take_out_key(receipt, key);
-        return spool.append(RecordType::receipt, attempt, receipt.head, receipt.body);
-    } catch (const std::bad_alloc&) {
-        return Error{ErrorClass::storage_failed, "memory ran out"};
-    }
-}
+// Each may wait for a store; the pool does the work.
+constexpr std::size_t most_preparing = 8;
 
 }  // namespace
 
-PaidCalls::PaidCalls(EventLoop& loop, PaidSettings settings, Handlers handlers)
+PaidCalls::PaidCalls(EventLoop& loop, TaskPool& pool, Stores& stores, PaidSettings settings, Handlers handlers)
     : loop_(loop),
+      pool_(pool),
+      stores_(stores),
       settings_(std::move(settings)),
       handlers_(std::move(handlers)),
       gate_(loop, pool_, settings_.spool_directory, {settings_.spool_limit}, handlers_.tell),
       http_(loop, max_reply_bytes),
-      settler_(loop, pool_, settings_.store_directory),
-      pool_(loop, pool_threads()) {
+      settler_(loop, pool_, stores_) {
     begin_adoption();
 }
 
@@ -62,16 +47,11 @@ void PaidCalls::begin_adoption() {
     adoption_.emplace(
         loop_, settler_, settings_.spool_directory, [this] { return gate_.spool() ? gate_.spool()->id() : ""; },
         Adoption::Handlers{[this](Attempt attempt, const std::string& answer) { handlers_.answer(attempt, answer); },
-                           handlers_.adopted, handlers_.tell});
+                           handlers_.kept, handlers_.adopted, handlers_.tell});
 }
 
 void PaidCalls::admit(Attempt attempt, Order order) {
     const core::Instant intake = core::now();
-    const auto closed = gate_.closed();
-    if (closed) {
-        const AnswerHead head{order.lease, false, core::Milliseconds{0}};
-        return handlers_.answer(attempt, not_sent_answer(head, *closed, rest_while_closed));
-    }
     if (draining_ || waiting_.size() >= max_waiting) {
         return handlers_.answer(attempt, not_sent_answer({order.lease, false, core::Milliseconds{0}}));
     }
@@ -85,11 +65,23 @@ void PaidCalls::admit(Attempt attempt, Order order) {
     start_waiting();
 }
 
+// Why no such call may begin now. Asked when it would, since the answer may let in this one alone.
+std::optional<std::string> PaidCalls::obstacle(const AiRequest& request) {
+    if (auto reason = gate_.closed()) return reason;
+    for (const InputPicture& input : request.inputs) {
+        if (auto reason = stores_.unusable(input.object.store)) return reason;
+        if (auto reason = stores_.unreadable(input.object.store, input.object.bucket)) return reason;
+    }
+    if (request.task != provider::Task::image) return std::nullopt;
+    if (auto reason = stores_.unusable(request.output.store)) return reason;
+    return stores_.closed(request.output.store, request.output.bucket);
+}
+
 // When nothing is held one is let through, however long it is.
 void PaidCalls::start_waiting() {
     // An order that fails at once comes back here.
     if (std::exchange(starting_, true)) return;
-    while (!waiting_.empty() && preparing_ < pool_threads() && held_bytes_ < settings_.max_held_bytes) {
+    while (!waiting_.empty() && preparing_ < most_preparing && held_bytes_ < settings_.max_held_bytes) {
         const Attempt attempt = waiting_.front();
         waiting_.pop_front();
         loop_.cancel(calls_.at(attempt).start_by_timer);
@@ -101,6 +93,7 @@ void PaidCalls::start_waiting() {
 void PaidCalls::prepare(Attempt attempt) {
     Call& call = calls_.at(attempt);
     const auto& request = std::get<AiRequest>(*call.order.request);
+    if (const auto reason = obstacle(request)) return give_back(attempt, *reason);
     const ProviderConfig* config = providers_.find(request.provider);
     if (!config) {
         return fail(attempt, false,
@@ -112,9 +105,32 @@ void PaidCalls::prepare(Attempt attempt) {
     call.limits.progress = config->progress_timeout;
     call.limits.max_body_bytes = request.task == provider::Task::image ? max_picture_body : max_text_body;
     ++preparing_;
+    std::vector<ObjectRef> inputs;
+    for (const InputPicture& input : request.inputs)
+        inputs.push_back(input.object);
+    call.fetching = fetch_all(loop_, stores_, std::move(inputs), {PictureLimits{}.max_bytes},
+                              [this, attempt, config = *config](StoreEnd<FetchedObjects> end) {
+                                  on_inputs(attempt, config, std::move(end));
+                              });
+}
+
+void PaidCalls::on_inputs(Attempt attempt, const ProviderConfig& config, StoreEnd<FetchedObjects> inputs) {
+    if (!inputs.result) {
+        --preparing_;
+        const Error& error = inputs.result.error();
+        // What is wrong with a store is nothing that the lane of a provider could be paused for.
+        if (error.cls == ErrorClass::auth) {
+            give_back(attempt, error.message);
+        } else {
+            const bool is_of_store = error.cls == ErrorClass::rate_limited || error.cls == ErrorClass::overloaded;
+            send(attempt, Error{is_of_store ? ErrorClass::storage_failed : error.cls, error.message});
+        }
+        return start_waiting();
+    }
     const auto prepared = std::make_shared<PreparedCall>();
-    pool_.run([directory = settings_.store_directory, config = *config, request,
-               prepared] { *prepared = prepare_call(directory, config, request); },
+    const auto objects = std::make_shared<FetchedObjects>(std::move(*inputs.result));
+    pool_.run([config, request = std::get<AiRequest>(*calls_.at(attempt).order.request), objects,
+               prepared] { *prepared = prepare_call(config, request, *objects); },
               [this, attempt, prepared] {
                   --preparing_;
                   calls_.at(attempt).key = std::move(prepared->key);
@@ -140,73 +156,20 @@ void PaidCalls::send(Attempt attempt, Result<provider::HttpRequest> request) {
 
 void PaidCalls::on_end(Attempt attempt, HttpEnd end) {
     if (end.reply) return keep(attempt, std::move(*end.reply));
-    const Error& error = end.reply.error();
+    Error error = end.reply.error();
+    if (end.body_left) error.message += "; the call may be billed";
     if (!end.body_left && (draining_ || alone_)) return give_back(attempt);
     if (!end.body_left || !patience_over_) return fail(attempt, end.body_left, error);
     fail(attempt, true,
          {ErrorClass::outcome_unknown, "the executor had to end before the answer came; the call may be billed"});
 }
 
-void PaidCalls::keep(Attempt attempt, HttpReply reply) {
-    Call& call = calls_.at(attempt);
-    call.place = Place::keeping;
-    auto receipt = std::make_shared<Receipt>();
-    receipt->head = receipt_head(call.order, call.kind, reply, core::elapsed(call.intake, core::now()));
-    receipt->body = std::move(reply.body);
-    hold(call, receipt->body.size());
-    call.receipt = std::move(receipt);
-    write_receipt(attempt);
-}
-
-void PaidCalls::write_receipt(Attempt attempt) {
-    const Call& call = calls_.at(attempt);
-    const auto kept = std::make_shared<Result<void>>();
-    pool_.run([spool = gate_.spool(), attempt, receipt = call.receipt, kept,
-               key = call.key] { *kept = keep_receipt(*spool, attempt, *receipt, key); },
-              [this, attempt, kept] {
-                  if (!*kept) gate_.failed(kept->error());
-                  calls_.at(attempt).kept = kept->ok();
-                  settle(attempt);
-              });
-}
-
-void PaidCalls::settle(Attempt attempt) {
-    Call& call = calls_.at(attempt);
-    if (call.kept && (alone_ || patience_over_)) return forget(attempt);
-    if (alone_) {
-        if (patience_over_) return forget(attempt);
-        loop_.at(core::now() + rewrite_every, [this, attempt] { write_receipt(attempt); });
-        return;
-    }
-    call.place = Place::settling;
-    const core::Instant give_up = patience_over_ ? core::now() : deadline(call);
-    settler_.run(call.receipt, give_up, [this, attempt](const std::string& answer) {
-        const auto found = calls_.find(attempt);
-        if (found != calls_.end() && found->second.place == Place::settling) finish(attempt, answer);
-    });
-}
-
-// A store that refuses now may not do so later, and who comes next has the receipt. What is not on disk yet is written
-// once more.
-void PaidCalls::leave_to_the_next() {
-    std::vector<Attempt> settling;
-    for (const auto& [attempt, call] : calls_) {
-        if (call.place == Place::settling) settling.push_back(attempt);
-    }
-    for (const Attempt attempt : settling) {
-        Call& call = calls_.at(attempt);
-        if (call.kept) {
-            forget(attempt);
-        } else {
-            call.place = Place::keeping;
-            write_receipt(attempt);
-        }
-    }
-}
-
 bool PaidCalls::cancel(Attempt attempt) {
     const auto found = calls_.find(attempt);
-    if (found == calls_.end()) return false;
+    if (found == calls_.end()) {
+        if (adoption_) adoption_->cancel(attempt);
+        return false;
+    }
     Call& call = found->second;
     switch (call.place) {
         case Place::queued:
@@ -215,12 +178,16 @@ bool PaidCalls::cancel(Attempt attempt) {
             break;
         case Place::preparing:
             call.cancelled = true;
+            if (const auto fetching = call.fetching.lock()) fetching->cancel();
             break;
         case Place::calling:
             http_.cancel(call.http);
             break;
         case Place::keeping:
+            call.cancelled = true;
+            break;
         case Place::settling:
+            settler_.cancel(*call.settling);
             break;
     }
     return true;
@@ -237,6 +204,9 @@ void PaidCalls::drain() {
     draining_ = true;
     for (const Attempt attempt : std::exchange(waiting_, {}))
         give_back(attempt);
+    for (const auto& [attempt, call] : calls_) {
+        if (const auto fetching = call.fetching.lock()) fetching->cancel();
+    }
     loop_.at(core::now() + settings_.drain_timeout, [this] { end_of_patience(); });
 }
 
@@ -264,6 +234,13 @@ void PaidCalls::give_back(Attempt attempt) {
     const Call& call = calls_.at(attempt);
     if (draining_) mark_not_sent(attempt, call.order.lease);
     finish(attempt, not_sent_answer(head_of(call, false)));
+}
+
+// The lane rests meanwhile.
+void PaidCalls::give_back(Attempt attempt, const std::string& reason) {
+    const Call& call = calls_.at(attempt);
+    if (draining_) return give_back(attempt);
+    finish(attempt, not_sent_answer(head_of(call, false), reason, rest_while_closed));
 }
 
 void PaidCalls::fail(Attempt attempt, bool sent, const Error& error) {
@@ -305,6 +282,7 @@ void PaidCalls::forget(Attempt attempt) {
     const auto found = calls_.find(attempt);
     hold(found->second, 0);
     loop_.cancel(found->second.start_by_timer);
+    loop_.cancel(found->second.patience);
     calls_.erase(found);
     start_waiting();
     if (idle()) handlers_.idle();

@@ -5,7 +5,7 @@
 //
 // What a provider answered is in the spool before anything else is done with it. Whatever happens to this process or to
 // its worker, the spool tells of each call whether it was answered, or never left; of what it does not tell, the
-// outcome is unknown.
+// outcome is unknown. An answer whose store takes no objects waits on disk, for ever: it is not bought again.
 
 #include <cstdint>
 #include <deque>
@@ -20,6 +20,7 @@
 #include "executor/adoption.hpp"
 #include "executor/answer.hpp"
 #include "executor/event_loop.hpp"
+#include "executor/fetch_all.hpp"
 #include "executor/http_client.hpp"
 #include "executor/notice.hpp"
 #include "executor/order.hpp"
@@ -27,12 +28,12 @@
 #include "executor/provider_book.hpp"
 #include "executor/settler.hpp"
 #include "executor/spool_gate.hpp"
+#include "executor/stores.hpp"
 #include "executor/task_pool.hpp"
 
 namespace atelier::executor {
 
 struct PaidSettings {
-    std::string store_directory;
     std::string spool_directory;
     std::uint64_t spool_limit = 0;        // bytes
     core::Milliseconds drain_timeout{0};  // for calls under way, once nothing new is taken
@@ -44,12 +45,14 @@ class PaidCalls {
   public:
     struct Handlers {
         std::function<void(Attempt attempt, const std::string& answer)> answer;
-        std::function<void()> adopted;  // everything that other executors left was answered for
-        std::function<void()> idle;     // the last call ended
+        std::function<void(Attempt attempt)> kept;  // its answer is on disk and comes when its store takes the picture
+        std::function<void()> adopted;              // everything that other executors left was answered for, or is kept
+        std::function<void()> idle;                 // the last call ended
         TellNotice tell;
     };
 
-    PaidCalls(EventLoop& loop, PaidSettings settings, Handlers handlers);
+    // The pool ends before this does.
+    PaidCalls(EventLoop& loop, TaskPool& pool, Stores& stores, PaidSettings settings, Handlers handlers);
     PaidCalls(const PaidCalls&) = delete;
     PaidCalls& operator=(const PaidCalls&) = delete;
 
@@ -60,7 +63,8 @@ class PaidCalls {
     // `order` holds an AiRequest, of an attempt that is not known. It is answered through the handler, at once or
     // later.
     void admit(Attempt attempt, Order order);
-    // False when the attempt is not known here. One whose answer has arrived already is not cancelled any more.
+    // False when the attempt is not known here; a receipt of it that was adopted is cancelled all the same. One whose
+    // answer has arrived already is not cancelled any more, but when that has to wait for its store.
     bool cancel(Attempt attempt);
     // The worker has committed what became of the attempt.
     void settled(Attempt attempt);
@@ -83,20 +87,34 @@ class PaidCalls {
         HttpLimits limits{};
         HttpClient::CallId http = 0;
         std::size_t held_bytes = 0;
-        std::shared_ptr<Receipt> receipt{};  // from keeping on
-        bool kept = false;                   // the receipt is on disk
+        std::weak_ptr<StoreWork> fetching{};  // while it is prepared
+        std::shared_ptr<Receipt> receipt{};   // from keeping on, until the settler alone has it
+        std::optional<SpoolPlace> kept{};     // where the receipt is on disk
+        std::optional<Settler::TaskId> settling{};
+        bool slow = false;       // the store is, or has refused it
+        bool waits = false;      // for its store
+        bool told_kept = false;  // the worker knows that it may wait
+        bool writing = false;    // the receipt, to the spool
         EventLoop::TimerId start_by_timer{};
-        bool cancelled = false;  // while it was being prepared
+        EventLoop::TimerId patience{};  // with the store
+        bool cancelled = false;         // while it was prepared, or its answer was being kept
     };
 
     void begin_adoption();
+    std::optional<std::string> obstacle(const AiRequest& request);
     void start_waiting();
     void prepare(Attempt attempt);
+    void on_inputs(Attempt attempt, const ProviderConfig& config, StoreEnd<FetchedObjects> inputs);
     void send(Attempt attempt, core::Result<provider::HttpRequest> request);
     void on_end(Attempt attempt, HttpEnd end);
     void keep(Attempt attempt, HttpReply reply);
     void write_receipt(Attempt attempt);
+    void on_kept(Attempt attempt, core::Result<SpoolPlace> kept);
     void settle(Attempt attempt);
+    void on_slow(Attempt attempt);
+    void on_wait(Attempt attempt);
+    void tell_kept(Attempt attempt);
+    void unload(Attempt attempt);
     void leave_to_the_next();
 
     void hold(Call& call, std::size_t bytes);
@@ -105,6 +123,7 @@ class PaidCalls {
     core::Instant start_by(const Call& call) const { return call.intake + call.order.timeout / 2; }
     AnswerHead head_of(const Call& call, bool sent) const;
     void give_back(Attempt attempt);
+    void give_back(Attempt attempt, const std::string& reason);
     void fail(Attempt attempt, bool sent, const core::Error& error);
     void finish(Attempt attempt, const std::string& answer);
     void mark_not_sent(Attempt attempt, const core::Json& lease);
@@ -113,6 +132,8 @@ class PaidCalls {
     void end_of_patience();
 
     EventLoop& loop_;
+    TaskPool& pool_;
+    Stores& stores_;
     const PaidSettings settings_;
     Handlers handlers_;
     ProviderBook providers_;
@@ -129,8 +150,6 @@ class PaidCalls {
     bool alone_ = false;
     bool patience_over_ = false;
     std::optional<Adoption> adoption_;
-    // Last, so that it goes first: its threads use what stands above.
-    TaskPool pool_;
 };
 
 }  // namespace atelier::executor

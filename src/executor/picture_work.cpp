@@ -1,6 +1,8 @@
 #include "executor/picture_work.hpp"
 
-#include "core/image_kind.hpp"
+#include <optional>
+#include <utility>
+
 #include "executor/file_facts.hpp"
 #include "executor/outcome.hpp"
 
@@ -11,58 +13,51 @@ using core::Error;
 using core::ErrorClass;
 using core::Json;
 using core::Result;
-using storage::FileStore;
 using storage::StoredObject;
 
 Json limits_for_child(const PictureLimits& limits) {
     return {{"max_bytes", limits.max_bytes}, {"max_pixels", limits.max_pixels}};
 }
 
-// What is no picture at a glance never reaches a decoder.
-Result<StoredObject> open_picture(const FileStore& store, const std::string& key, const PictureLimits& limits) {
-    auto object = store.open_object(key);
-    if (!object) return object;
-    const auto refuse = [&](const std::string& reason) {
-        return Error{ErrorClass::invalid_request, "the object \"" + key + "\" " + reason};
+Json facts_of(const Picture& picture) {
+    return {{"mime", picture.kind.mime},
+            {"width", picture.width},
+            {"height", picture.height},
+            {"size", picture.size},
+            {"sha256", picture.sha256}};
+}
+
+std::optional<Error> unlike(const Expectation& expect, const Picture& picture) {
+    const auto differs = [](const std::string& what, const std::string& is, const std::string& expected) {
+        return Error{ErrorClass::invalid_request, "the " + what + " of the object is " + is + ", not " + expected};
     };
-    if (object->size > limits.max_bytes) {
-        return refuse("has " + std::to_string(object->size) + " bytes, at most " + std::to_string(limits.max_bytes) +
-                      " are allowed");
-    }
-    const auto head = read_file_head(object->fd.get());
-    if (!head) return head.error();
-    if (!core::sniff_image_kind(*head)) return refuse("is not a picture (JPEG, PNG, WebP, GIF or AVIF)");
-    return object;
+    if (!expect.mime.empty() && expect.mime != picture.kind.mime)
+        return differs("type", std::string(picture.kind.mime), quote_name(expect.mime));
+    if (expect.size && *expect.size != picture.size)
+        return differs("size", std::to_string(picture.size), std::to_string(*expect.size));
+    if (!expect.sha256.empty() && expect.sha256 != picture.sha256)
+        return differs("sha256", picture.sha256, expect.sha256);
+    return std::nullopt;
 }
 
 }  // namespace
 
-Result<MediaTask> prepare_compose(const FileStore& store, const ComposeRequest& request) {
-    const PictureLimits limits;
-    MediaTask task{MediaMode::compose, {}, {}};
-    Json inputs = Json::array();
-    for (const InputPicture& input : request.inputs) {
-        auto object = open_picture(store, input.key, limits);
-        if (!object) return object.error();
-        task.inputs.push_back(std::move(*object));
-        inputs.push_back({{"role", input.role}, {"sha256", input.sha256}});
-    }
-    task.order = core::write_json({{"settings", request.settings},
-                                   {"prompt", request.prompt},
-                                   {"inputs", std::move(inputs)},
-                                   {"limits", limits_for_child(limits)}});
-    return task;
+MediaTask compose_task(const ComposeRequest& request, std::vector<StoredObject> inputs) {
+    Json entries = Json::array();
+    for (const InputPicture& input : request.inputs)
+        entries.push_back({{"role", input.role}, {"sha256", input.sha256}});
+    const Json order{{"settings", request.settings},
+                     {"prompt", request.prompt},
+                     {"inputs", std::move(entries)},
+                     {"limits", limits_for_child(PictureLimits{})}};
+    return {MediaMode::compose, core::write_json(order), std::move(inputs)};
 }
 
-Result<MediaTask> prepare_inspect(const FileStore& store, const InspectRequest& request) {
-    auto object = open_picture(store, request.key, request.limits);
-    if (!object) return object.error();
-    MediaTask task{MediaMode::inspect, core::write_json({{"limits", limits_for_child(request.limits)}}), {}};
-    task.inputs.push_back(std::move(*object));
-    return task;
+MediaTask inspect_task(const InspectRequest& request, std::vector<StoredObject> inputs) {
+    return {MediaMode::inspect, core::write_json({{"limits", limits_for_child(request.limits)}}), std::move(inputs)};
 }
 
-Result<Json> finish_compose(const FileStore& store, const ComposeRequest& request, MediaEnd end) {
+Result<MadePicture> judge_composed(const ComposeRequest& request, MediaEnd end) {
     const auto claim = judge_report(end.end, end.report);
     if (!claim) return claim.error();
     if (!end.output) return Error{ErrorClass::no_output, "the media program left its output open for writing"};
@@ -73,19 +68,16 @@ Result<Json> finish_compose(const FileStore& store, const ComposeRequest& reques
     const auto picture = judge_picture(*claim, *facts, {max_output_bytes, PictureLimits{}.max_pixels});
     if (!picture) return picture.error();
 
+    const std::string key = request.output.key_prefix + "." + std::string(picture->kind.extension);
+    Json result = facts_of(*picture);
+    result["object"] = to_json({request.output.store, request.output.bucket, key});
+    result["metadata"] = picture->metadata;
     // The output is sealed: these are the bytes whose hash was taken.
-    const std::string key = request.key_prefix + "." + std::string(picture->kind.extension);
-    if (auto stored = store.put(key, end.output.get(), picture->size); !stored) return stored.error();
-    return Json{{"object", {{"store", "file"}, {"key", key}}},
-                {"mime", picture->kind.mime},
-                {"width", picture->width},
-                {"height", picture->height},
-                {"size", picture->size},
-                {"sha256", picture->sha256},
-                {"metadata", picture->metadata}};
+    auto bytes = std::make_shared<const ByteSource>(StoredObject{std::move(end.output), picture->size});
+    return MadePicture{std::move(result), {key, std::string(picture->kind.mime), picture->sha256, std::move(bytes)}};
 }
 
-Result<Json> finish_inspect(const InspectRequest& request, MediaEnd end) {
+Result<MadePicture> judge_inspected(const InspectRequest& request, MediaEnd end) {
     const auto claim = judge_report(end.end, end.report);
     if (!claim) return claim.error();
     const StoredObject& object = end.inputs.front();
@@ -93,11 +85,8 @@ Result<Json> finish_inspect(const InspectRequest& request, MediaEnd end) {
     if (!facts) return facts.error();
     const auto picture = judge_picture(*claim, *facts, request.limits);
     if (!picture) return picture.error();
-    return Json{{"mime", picture->kind.mime},
-                {"width", picture->width},
-                {"height", picture->height},
-                {"size", picture->size},
-                {"sha256", picture->sha256}};
+    if (auto error = unlike(request.expect, *picture)) return std::move(*error);
+    return MadePicture{facts_of(*picture)};
 }
 
 Json offline_usage() {

@@ -1,23 +1,31 @@
 #pragma once
-// The work on pictures around a media child: what goes in, and what is made of what came out. It touches the store;
-// the child itself is run by the engine.
+// What goes into a media child, and what is made of what came out. The child itself is run by media_work.hpp.
+
+#include <vector>
 
 #include "core/json.hpp"
 #include "core/result.hpp"
 #include "executor/media_run.hpp"
 #include "executor/order.hpp"
+#include "executor/store_work.hpp"
 #include "storage/file_store.hpp"
 
 namespace atelier::executor {
 
-// Opens the inputs and writes the child's order. Errors: those of the store; invalid_request when an input is longer
-// than the limits or no picture by its first bytes.
-core::Result<MediaTask> prepare_compose(const storage::FileStore& store, const ComposeRequest& request);
-core::Result<MediaTask> prepare_inspect(const storage::FileStore& store, const InspectRequest& request);
+MediaTask compose_task(const ComposeRequest& request, std::vector<storage::StoredObject> inputs);
+MediaTask inspect_task(const InspectRequest& request, std::vector<storage::StoredObject> inputs);
 
-// What the worker is told: the result of ai.image and storage.head.
-core::Result<core::Json> finish_compose(const storage::FileStore& store, const ComposeRequest& request, MediaEnd end);
-core::Result<core::Json> finish_inspect(const InspectRequest& request, MediaEnd end);
+// A picture that was judged: what the worker is told of it (the result of ai.image and storage.head), and, of a new
+// one, what is to be put.
+struct MadePicture {
+    core::Json result;
+    NewObject object{};
+};
+
+// Read files: not for the loop. Errors: those of outcome.hpp; of an inspected one invalid_request when it is not what
+// was expected.
+core::Result<MadePicture> judge_composed(const ComposeRequest& request, MediaEnd end);
+core::Result<MadePicture> judge_inspected(const InspectRequest& request, MediaEnd end);
 
 // usage of one picture made here: it costs nothing.
 core::Json offline_usage();

@@ -1,7 +1,6 @@
 #include "executor/prepared_call.hpp"
 
 #include <sys/random.h>
-#include <unistd.h>
 
 #include <array>
 #include <cerrno>
@@ -10,7 +9,7 @@
 
 #include "core/image_kind.hpp"
 #include "core/sha256.hpp"
-#include "storage/file_store.hpp"
+#include "executor/file_facts.hpp"
 
 namespace atelier::executor {
 namespace {
@@ -18,49 +17,25 @@ namespace {
 using core::Error;
 using core::ErrorClass;
 using core::Result;
-using storage::FileStore;
+using storage::StoredObject;
 
-// Bytes [0, size) of an open file.
-Result<std::string> read_object(const storage::StoredObject& object, const std::string& key) {
-    std::string bytes(object.size, '\0');
-    std::size_t filled = 0;
-    while (filled < bytes.size()) {
-        const ssize_t got =
-            ::pread(object.fd.get(), bytes.data() + filled, bytes.size() - filled, static_cast<off_t>(filled));
-        if (got < 0 && errno == EINTR) continue;
-        if (got <= 0) {
-            return Error{ErrorClass::storage_failed,
-                         "the object \"" + key + "\" cannot be read: " +
-                             (got == 0 ? "it became shorter" : std::generic_category().message(errno))};
-        }
-        filled += static_cast<std::size_t>(got);
-    }
-    return bytes;
-}
-
-Result<provider::Picture> fetch(const FileStore& store, const InputPicture& input) {
-    const auto refuse = [&](const std::string& reason) {
-        return Error{ErrorClass::invalid_request, "the object \"" + input.key + "\" " + reason};
-    };
-    const auto object = store.open_object(input.key);
-    if (!object) return object.error();
-    if (object->size > PictureLimits{}.max_bytes) {
-        return refuse("has " + std::to_string(object->size) + " bytes, at most " +
-                      std::to_string(PictureLimits{}.max_bytes) + " are allowed");
-    }
-    auto bytes = read_object(*object, input.key);
+Result<provider::Picture> read_picture(const StoredObject& object, const InputPicture& input) {
+    auto bytes = read_file(object.fd.get(), 0, object.size);
     if (!bytes) return bytes.error();
+    const auto refuse = [&](const std::string& reason) {
+        return Error{ErrorClass::invalid_request, "the object \"" + input.object.key + "\" " + reason};
+    };
     const auto kind = core::sniff_image_kind(std::string_view(*bytes).substr(0, core::image_magic_bytes));
-    if (!kind) return refuse("is not a picture (JPEG, PNG, WebP, GIF or AVIF)");
+    if (!kind) return refuse("is not a picture");
     if (core::sha256_hex(*bytes) != input.sha256) return refuse("is not the one that was registered");
     return provider::Picture{input.role, std::string(kind->mime), std::move(*bytes)};
 }
 
-Result<provider::Call> gather(const FileStore& store, const AiRequest& request) {
+Result<provider::Call> gather(const AiRequest& request, const std::vector<StoredObject>& objects) {
     provider::Call call{
         request.task, request.model, request.prompt, request.system, request.schema, request.parameters, {}};
-    for (const InputPicture& input : request.inputs) {
-        auto picture = fetch(store, input);
+    for (std::size_t i = 0; i < objects.size(); ++i) {
+        auto picture = read_picture(objects[i], request.inputs.at(i));
         if (!picture) return picture.error();
         call.pictures.push_back(std::move(*picture));
     }
@@ -82,11 +57,9 @@ Result<std::string> random_boundary() {
     return text;
 }
 
-Result<provider::HttpRequest> build_request(const std::string& store_directory, const ProviderConfig& config,
-                                            const AiRequest& request, const std::string& key) {
-    const auto store = FileStore::open(store_directory);
-    if (!store) return store.error();
-    const auto call = gather(*store, request);
+Result<provider::HttpRequest> build_request(const ProviderConfig& config, const AiRequest& request,
+                                            const std::vector<StoredObject>& objects, const std::string& key) {
+    const auto call = gather(request, objects);
     if (!call) return call.error();
     const auto boundary = random_boundary();
     if (!boundary) return boundary.error();
@@ -95,11 +68,11 @@ Result<provider::HttpRequest> build_request(const std::string& store_directory, 
 
 }  // namespace
 
-PreparedCall prepare_call(const std::string& store_directory, const ProviderConfig& config,
-                          const AiRequest& request) try {
+PreparedCall prepare_call(const ProviderConfig& config, const AiRequest& request,
+                          const std::vector<StoredObject>& objects) try {
     auto key = read_key(config);
     if (!key) return {key.error(), {}};
-    auto built = build_request(store_directory, config, request, *key);
+    auto built = build_request(config, request, objects, *key);
     return {std::move(built), std::move(*key)};
 } catch (const std::bad_alloc&) {
     return {Error{ErrorClass::overloaded, "memory ran out before the request left"}, {}};

@@ -3,11 +3,13 @@
 // the pool, since it reads files.
 
 #include <string>
+#include <vector>
 
 #include "core/result.hpp"
 #include "executor/order.hpp"
 #include "executor/provider_book.hpp"
 #include "provider/provider.hpp"
+#include "storage/file_store.hpp"
 
 namespace atelier::executor {
 
@@ -16,8 +18,9 @@ struct PreparedCall {
     std::string key;  // for taking it out of messages
 };
 
-// Errors: auth without a usable key; those of the store; invalid_request when a picture is too long, is none by its
-// first bytes, or is not the one that was registered, or when the provider has no such call.
-PreparedCall prepare_call(const std::string& store_directory, const ProviderConfig& config, const AiRequest& request);
+// `objects`: the inputs of the request, in their order. Errors: auth without a usable key; storage_failed when an input
+// cannot be read; invalid_request when it is not the one that was registered, or the provider has no such call.
+PreparedCall prepare_call(const ProviderConfig& config, const AiRequest& request,
+                          const std::vector<storage::StoredObject>& objects);
 
 }  // namespace atelier::executor

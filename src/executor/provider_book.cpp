@@ -1,16 +1,10 @@
 #include "executor/provider_book.hpp"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <optional>
-#include <system_error>
 
 #include "core/json.hpp"
-#include "storage/unique_fd.hpp"
+#include "executor/secret_file.hpp"
 #include "wire/frame.hpp"
 
 namespace atelier::executor {
@@ -62,21 +56,11 @@ Result<std::string> check_key(std::string key, const std::string& source) {
 }
 
 Result<std::string> read_key_file(const std::string& path) {
-    const auto unreadable = [&](const std::string& reason) {
-        return Error{ErrorClass::auth, "the api_key_file \"" + path + "\" cannot be used: " + reason};
-    };
-    // Never blocks: a FIFO is refused below.
-    const storage::UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
-    if (!file) return unreadable(std::generic_category().message(errno));
-    struct stat facts {};
-    if (::fstat(file.get(), &facts) != 0 || !S_ISREG(facts.st_mode)) return unreadable("it is not a regular file");
-    std::string key(max_key_bytes + 1, '\0');
-    const ssize_t got = ::read(file.get(), key.data(), key.size());
-    if (got < 0) return unreadable(std::generic_category().message(errno));
-    if (static_cast<std::size_t>(got) > max_key_bytes) return unreadable("it is longer than 4 KiB");
-    key.resize(static_cast<std::size_t>(got));
-    key.erase(key.find_last_not_of(" \t\r\n") + 1);
-    return check_key(std::move(key), "the api_key_file \"" + path + "\"");
+    const std::string source = "the api_key_file \"" + path + "\"";
+    auto key = read_secret_file(path, max_key_bytes);
+    if (!key) return Error{ErrorClass::auth, source + " cannot be used: " + key.error().message};
+    key->erase(key->find_last_not_of(" \t\r\n") + 1);
+    return check_key(std::move(*key), source);
 }
 
 }  // namespace

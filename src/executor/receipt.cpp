@@ -7,9 +7,7 @@
 #include "core/redact.hpp"
 #include "core/sha256.hpp"
 #include "core/text.hpp"
-#include "executor/answer.hpp"
 #include "executor/outcome.hpp"
-#include "storage/file_store.hpp"
 
 namespace atelier::executor {
 namespace {
@@ -18,7 +16,6 @@ using core::Error;
 using core::ErrorClass;
 using core::Json;
 using core::Result;
-using storage::FileStore;
 
 constexpr std::size_t max_model_bytes = 200;
 constexpr std::size_t max_remark_bytes = 2000;
@@ -29,7 +26,7 @@ struct ReceiptHead {
     AnswerHead answer;
     provider::Kind kind;
     provider::Task task;
-    std::string key_prefix;
+    OutputPlace output;
     int status = 0;
     std::vector<std::pair<std::string, std::string>> headers;
 };
@@ -38,6 +35,8 @@ std::optional<ReceiptHead> parse_head(const Json& head) {
     const Json* lease = core::find_member(head, "lease", Json::value_t::object);
     const std::string* kind_word = core::find_string(head, "kind");
     const std::string* task_word = core::find_string(head, "task");
+    const std::string* store = core::find_string(head, "store");
+    const std::string* bucket = core::find_string(head, "bucket");
     const std::string* key_prefix = core::find_string(head, "key_prefix");
     const Json* status = core::find_member(head, "status", Json::value_t::number_unsigned);
     const Json* duration = core::find_member(head, "duration_ms", Json::value_t::number_unsigned);
@@ -49,7 +48,7 @@ std::optional<ReceiptHead> parse_head(const Json& head) {
     ReceiptHead parsed{{*lease, true, core::Milliseconds{duration->get<std::int64_t>()}},
                        *kind,
                        *task,
-                       *key_prefix,
+                       {store ? *store : "file", bucket ? *bucket : "", *key_prefix},
                        static_cast<int>(status->get<std::int64_t>()),
                        {}};
     for (const Json& header : *headers) {
@@ -64,43 +63,44 @@ Error unusable_picture(const std::string& reason) {
 }
 
 // No decoder reads it here: kind, size and wholeness are told by its own structure.
-Result<Json> store_picture(const std::string& store_directory, const std::string& key_prefix,
-                           const std::string& bytes) {
-    if (bytes.size() > max_output_bytes) return unusable_picture("is too long");
-    const auto kind = core::sniff_image_kind(std::string_view(bytes).substr(0, core::image_magic_bytes));
-    if (!kind) return unusable_picture("is of no known kind (JPEG, PNG, WebP, GIF or AVIF)");
-    const auto dimensions = core::read_image_dimensions(bytes);
+Result<Json> look_at_picture(const ReceiptHead& head, provider::MadePicture made, Judged::Picture& picture) {
+    if (made.bytes.size() > max_output_bytes) return unusable_picture("is too long");
+    const auto kind = core::sniff_image_kind(std::string_view(made.bytes).substr(0, core::image_magic_bytes));
+    if (!kind) return unusable_picture("is of no known kind (JPEG, PNG, WebP, GIF, AVIF or HEIC)");
+    const auto dimensions = core::read_image_dimensions(made.bytes);
     if (!dimensions) return unusable_picture("has no readable size");
     if (!dimensions->whole) return unusable_picture("is cut short");
     if (std::uint64_t{dimensions->width} * dimensions->height > PictureLimits{}.max_pixels) {
         return unusable_picture("has more than " + std::to_string(PictureLimits{}.max_pixels) + " pixels");
     }
-    const auto store = FileStore::open(store_directory);
-    if (!store) return store.error();
-    const std::string key = key_prefix + "." + std::string(kind->extension);
-    if (auto stored = store->put(key, bytes); !stored) return stored.error();
-    return Json{{"object", {{"store", "file"}, {"key", key}}},
+    const std::string key = head.output.key_prefix + "." + std::string(kind->extension);
+    const std::string sha256 = core::sha256_hex(made.bytes);
+    const std::size_t size = made.bytes.size();
+    auto bytes = std::make_shared<const ByteSource>(std::move(made.bytes));
+    picture = {head.output.store, head.output.bucket, {key, std::string(kind->mime), sha256, std::move(bytes)}};
+    return Json{{"object", to_json({head.output.store, head.output.bucket, key})},
                 {"mime", kind->mime},
                 {"width", dimensions->width},
                 {"height", dimensions->height},
-                {"size", bytes.size()},
-                {"sha256", core::sha256_hex(bytes)}};
+                {"size", size},
+                {"sha256", sha256}};
 }
 
-Result<Json> make_result(const std::string& store_directory, const ReceiptHead& head, const provider::Made& made) {
+Result<Json> make_result(const ReceiptHead& head, provider::Made made, std::optional<Judged::Picture>& picture) {
     switch (head.task) {
         case provider::Task::json:
-            return Json{{"json", made.json}};
+            return Json{{"json", std::move(made.json)}};
         case provider::Task::text:
-            return Json{{"text", made.text}};
+            return Json{{"text", std::move(made.text)}};
         case provider::Task::image:
             break;
     }
     if (!made.picture) return Error{ErrorClass::no_output, "the answer has no picture"};
-    auto result = store_picture(store_directory, head.key_prefix, made.picture->bytes);
-    if (result && !made.text.empty()) {
-        (*result)["metadata"] = {{"remark", core::to_storable_text(made.text, max_remark_bytes)}};
-    }
+    Judged::Picture looked_at;
+    auto result = look_at_picture(head, std::move(*made.picture), looked_at);
+    if (!result) return result;
+    picture = std::move(looked_at);
+    if (!made.text.empty()) (*result)["metadata"] = {{"remark", core::to_storable_text(made.text, max_remark_bytes)}};
     return result;
 }
 
@@ -123,7 +123,9 @@ Json receipt_head(const Order& order, provider::Kind kind, const HttpReply& repl
             {"kind", provider::to_string(kind)},
             {"task", provider::to_string(request.task)},
             {"model", request.model},
-            {"key_prefix", request.key_prefix},
+            {"store", request.output.store},
+            {"bucket", request.output.bucket},
+            {"key_prefix", request.output.key_prefix},
             {"status", static_cast<unsigned>(reply.status)},
             {"headers", std::move(headers)},
             {"duration_ms", static_cast<std::uint64_t>(duration.count())}};
@@ -135,30 +137,41 @@ Json lease_of(const Json& head) {
 }
 
 void take_out_key(Receipt& receipt, const std::string& key) {
-    if (key.size() < shortest_secret) return;
-    // The copy that redact() makes is only worth it where there is something to take out.
-    if (receipt.body.find(key) != std::string::npos) receipt.body = core::redact(receipt.body, key);
-    for (Json& header : receipt.head["headers"])
-        header[1] = core::redact(header[1].get<std::string>(), key);
+    if (receipt.redacted) return;
+    if (key.size() >= shortest_secret) {
+        // The copy that redact() makes is only worth it where there is something to take out.
+        if (receipt.body.find(key) != std::string::npos) receipt.body = core::redact(receipt.body, key);
+        for (Json& header : receipt.head["headers"])
+            header[1] = core::redact(header[1].get<std::string>(), key);
+    }
+    receipt.redacted = true;
 }
 
-Settled settle_receipt(const std::string& store_directory, const Receipt& receipt) {
+Judged judge_receipt(const Receipt& receipt) {
     const auto parsed = parse_head(receipt.head);
     if (!parsed) {
-        return {failed_answer({lease_of(receipt.head), true, core::Milliseconds{0}},
-                              {ErrorClass::invalid_output, "the receipt in the spool has an unknown form"}, {})};
+        return {{lease_of(receipt.head), true, core::Milliseconds{0}},
+                Error{ErrorClass::invalid_output, "the receipt in the spool has an unknown form"},
+                {}};
     }
-    const provider::Verdict verdict =
+    provider::Verdict verdict =
         provider::judge(parsed->kind, parsed->task, {parsed->status, parsed->headers, receipt.body});
-    auto result =
-        verdict.made ? make_result(store_directory, *parsed, *verdict.made) : Result<Json>(verdict.made.error());
-    const Json usage = usage_json(verdict.usage);
-    if (!result) {
-        return {failed_answer(parsed->answer, result.error(), {usage, verdict.retry_after}),
-                result.error().cls == ErrorClass::storage_failed};
-    }
-    if (!verdict.model.empty()) (*result)["model"] = core::to_storable_text(verdict.model, max_model_bytes);
-    return {completed_answer(parsed->answer, std::move(*result), usage)};
+    Judged judged{parsed->answer, verdict.made ? Result<Json>(Json()) : Result<Json>(verdict.made.error()),
+                  usage_json(verdict.usage), verdict.retry_after};
+    if (!verdict.made) return judged;
+    judged.result = make_result(*parsed, std::move(*verdict.made), judged.picture);
+    if (judged.result && !verdict.model.empty())
+        (*judged.result)["model"] = core::to_storable_text(verdict.model, max_model_bytes);
+    return judged;
+}
+
+std::string answer_of(const Judged& judged) {
+    if (judged.result) return completed_answer(judged.head, *judged.result, judged.usage);
+    return failed_answer(judged.head, judged.result.error(), {judged.usage, judged.retry_after});
+}
+
+std::string failure_of(const Judged& judged, const Error& error, const Json& left) {
+    return failed_answer(judged.head, error, {judged.usage, {}, left});
 }
 
 }  // namespace atelier::executor

@@ -1,23 +1,27 @@
 #pragma once
 // From an order to the call of a provider, and from a receipt to the answer for the worker. Everything here may be done
-// by another executor than the one that made the call: a receipt holds all that its answer needs. Runs in the threads
-// of the pool: files are read and written, the network is not touched.
+// by another executor than the one that made the call: a receipt holds all that its answer needs. Pure, and for the
+// threads of the pool: bytes by the megabyte are decoded and hashed.
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "core/clock.hpp"
 #include "core/json.hpp"
 #include "core/result.hpp"
+#include "executor/answer.hpp"
 #include "executor/http_client.hpp"
 #include "executor/order.hpp"
+#include "executor/store_work.hpp"
 #include "provider/provider.hpp"
 
 namespace atelier::executor {
 
 struct Receipt {
-    core::Json head;   // receipt_head()
-    std::string body;  // as it came
+    core::Json head;        // receipt_head()
+    std::string body;       // as it came
+    bool redacted = false;  // take_out_key() is done
 };
 
 // Head of the spool record of a reply.
@@ -27,16 +31,28 @@ core::Json receipt_head(const Order& order, provider::Kind kind, const HttpReply
 core::Json lease_of(const core::Json& head);
 
 // A provider may echo the key in what it says: neither disk nor rows are to learn it. A key of less than 8 bytes is no
-// secret.
+// secret. Once: then the receipt stays as it is.
 void take_out_key(Receipt& receipt, const std::string& key);
 
-struct Settled {
-    std::string answer;           // payload of an answer frame
-    bool storage_failed = false;  // the picture could not be stored: the same receipt may do better later
+// What a reply says, and what is to be done with it.
+struct Judged {
+    AnswerHead head;
+    core::Result<core::Json> result;
+    core::Json usage;                                 // null: nothing is known of it
+    std::optional<core::Milliseconds> retry_after{};  // of a failure
+    struct Picture {
+        std::string store;
+        std::string bucket;
+        NewObject object;
+    };
+    std::optional<Picture> picture{};  // of the result: to be put before the worker is told
 };
 
-// Judges the reply and stores its picture. A head of another form than receipt_head() gives is answered with
-// invalid_output.
-Settled settle_receipt(const std::string& store_directory, const Receipt& receipt);
+// A head of another form than receipt_head() gives is a failure of class invalid_output.
+Judged judge_receipt(const Receipt& receipt);
+
+// Payload of an answer frame. `left` as in FailureFacts.
+std::string answer_of(const Judged& judged);
+std::string failure_of(const Judged& judged, const core::Error& error, const core::Json& left);
 
 }  // namespace atelier::executor

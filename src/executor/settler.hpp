@@ -1,35 +1,70 @@
 #pragma once
-// Has receipts judged and their pictures stored, in the threads of the pool. What the store refuses is tried again from
-// the same receipt: the call that was paid for is never repeated for that.
+// Has receipts judged in the threads of the pool, and their pictures put. What a store refuses is tried again from the
+// same receipt, for ever: the call that was paid for is never repeated for that. One whose own the trouble is takes
+// nobody's turn. A receipt that is on disk is not held in memory while it waits.
 
+#include <cstddef>
+#include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <unordered_map>
 
 #include "core/clock.hpp"
 #include "executor/event_loop.hpp"
 #include "executor/receipt.hpp"
+#include "executor/spool_format.hpp"
+#include "executor/stores.hpp"
 #include "executor/task_pool.hpp"
 
 namespace atelier::executor {
 
 class Settler {
   public:
-    using Done = std::function<void(const std::string& answer)>;
+    using TaskId = std::uint64_t;
 
-    Settler(EventLoop& loop, TaskPool& pool, std::string store_directory)
-        : loop_(loop), pool_(pool), store_directory_(std::move(store_directory)) {}
+    struct Handlers {
+        std::function<void(const std::string& answer)> done;  // once
+        std::function<void()> waits;                          // each time the store has not taken the picture
+    };
 
-    // Calls `done` once, from the loop. After `give_up` a store that still refuses makes it a failure.
-    void run(std::shared_ptr<const Receipt> receipt, core::Instant give_up, Done done);
+    Settler(EventLoop& loop, TaskPool& pool, Stores& stores) : loop_(loop), pool_(pool), stores_(stores) {}
+    Settler(const Settler&) = delete;
+    Settler& operator=(const Settler&) = delete;
+
+    // The handlers are called from the loop, never from within run(). `place`: where the receipt is on disk. One that
+    // is patient does not try a bucket that takes nothing before it has its turn.
+    TaskId run(std::shared_ptr<const Receipt> receipt, std::optional<SpoolPlace> place, Handlers handlers,
+               bool patient = false);
+    // The receipt has come to be on disk meanwhile.
+    void kept(TaskId id, SpoolPlace place);
+    // Ends as cancelled instead of being tried again: now when it waits, else when the store refuses it the next time.
+    void cancel(TaskId id);
+    // No handler is called any more.
+    void drop(TaskId id);
 
   private:
     struct Task;
-    void attempt(std::shared_ptr<Task> task);
+    using Shared = std::shared_ptr<Task>;
+
+    void load(const Shared& task);
+    void judge(const Shared& task);
+    void put(const Shared& task);
+    void on_put(const Shared& task, const StoreEnd<Stored>& end);
+    void wait(const Shared& task);
+    void unload(Task& task);
+    void end(const Shared& task, const std::string& answer);
+    void end_cancelled(const Shared& task);
 
     EventLoop& loop_;
     TaskPool& pool_;
-    const std::string store_directory_;
+    Stores& stores_;
+    std::unordered_map<TaskId, Shared> tasks_;
+    TaskId last_id_ = 0;
+    std::size_t loaded_ = 0;    // receipts that were read again from disk
+    std::deque<Shared> ready_;  // to be read again when there is room
 };
 
 }  // namespace atelier::executor

@@ -77,7 +77,7 @@ class Spool::Impl {
         return {};
     }
 
-    Result<void> append(const RecordView& record) {
+    Result<SpoolPlace> append(const RecordView& record) {
         const auto encoded = encode_record(mark_, record);
         if (!encoded) return encoded.error();
         std::unique_lock lock(mutex_);
@@ -92,7 +92,7 @@ class Spool::Impl {
         count_bytes();
         if (record.type != RecordType::filler) segment->unsettled.insert(record.attempt);
         sync(lock, *segment, segment->tail);
-        if (segment->synced >= place + encoded->size()) return {};
+        if (segment->synced >= place + encoded->size()) return SpoolPlace{path_ + "/" + segment->name, place};
         withdraw(*segment, place, record);
         return failed(*encoded, cannot_write(segment->failure));
     }
@@ -107,7 +107,7 @@ class Spool::Impl {
 
     Result<void> probe() {
         const std::string body(probe_bytes(), '\0');
-        if (auto appended = append({RecordType::filler, 0, {}, body}); !appended) return appended;
+        if (auto appended = append({RecordType::filler, 0, {}, body}); !appended) return appended.error();
         const std::lock_guard lock(mutex_);
         failed_bytes_ = 0;
         remove_settled();
@@ -236,7 +236,8 @@ Result<std::unique_ptr<Spool>> Spool::open(const std::string& directory, const S
 Spool::Spool(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Spool::~Spool() = default;
 
-Result<void> Spool::append(RecordType type, std::uint64_t attempt, const core::Json& head, std::string_view body) {
+Result<SpoolPlace> Spool::append(RecordType type, std::uint64_t attempt, const core::Json& head,
+                                 std::string_view body) {
     const std::string text = core::write_json(head);
     return impl_->append({type, attempt, text, body});
 }

@@ -30,10 +30,12 @@ class Spool {
     Spool(const Spool&) = delete;
     Spool& operator=(const Spool&) = delete;
 
-    // On disk (fdatasync) when it returns, also beyond max_bytes: an answer is paid for by then. Several records of one
-    // attempt are legal; `type` is not `filler`. storage_failed: it is not there, and readers will not find it: a torn
-    // tail is cut off, what others have appended behind it stays. Head at most 1 MiB as text, body at most 64 MiB.
-    core::Result<void> append(RecordType type, std::uint64_t attempt, const core::Json& head, std::string_view body);
+    // Where it is; it is on disk (fdatasync) when this returns, also beyond max_bytes: an answer is paid for by then.
+    // Several records of one attempt are legal; `type` is not `filler`. storage_failed: it is not there, and readers
+    // will not find it: a torn tail is cut off, what others have appended behind it stays. Head at most 1 MiB as text,
+    // body at most 64 MiB.
+    core::Result<SpoolPlace> append(RecordType type, std::uint64_t attempt, const core::Json& head,
+                                    std::string_view body);
 
     // The worker has committed what became of the attempt, and all its records are of no use any more. Segments in
     // which nothing else is left are removed; this may begin a new one, and then takes as long as two fsyncs.

@@ -25,6 +25,12 @@ enum class RecordType : std::uint8_t {
     not_sent = 2,  // head: {"lease":..}; the request never left
 };
 
+// Where a record is.
+struct SpoolPlace {
+    std::string path;          // of its segment
+    std::uint64_t offset = 0;  // of its first byte
+};
+
 inline constexpr std::uint32_t spool_version = 1;
 inline constexpr std::size_t segment_header_bytes = 24;
 inline constexpr std::size_t mark_bytes = 8;

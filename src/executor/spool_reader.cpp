@@ -52,6 +52,7 @@ Result<SpoolReader::Found> SpoolReader::next(int fd) {
     }
     if (decoded.state == DecodedRecord::State::complete) {
         place_ += decoded.size;
+        record_size_ = decoded.size;
         record_ = decoded.record;
         return Found::record;
     }
@@ -59,6 +60,14 @@ Result<SpoolReader::Found> SpoolReader::next(int fd) {
     buffer_ = {};
     if (at_end) return Found::end;
     return decoded.state == DecodedRecord::State::broken ? Found::broken : Found::incomplete;
+}
+
+Result<SpoolReader::Found> SpoolReader::read_at(int fd, std::uint64_t offset) {
+    if (!header_read()) {
+        if (auto header = read_header(fd); !header) return header.error();
+    }
+    place_ = offset;
+    return next(fd);
 }
 
 Result<bool> SpoolReader::skip(int fd) {

@@ -26,7 +26,11 @@ class SpoolReader {
     // To the next place behind this one where a record begins; to the end and false when there is none.
     core::Result<bool> skip(int fd);
 
+    // The record that begins there, if one does.
+    core::Result<Found> read_at(int fd, std::uint64_t offset);
+
     // After Found::record, until the next call.
+    std::uint64_t record_offset() const noexcept { return place_ - record_size_; }
     const RecordView& record() const noexcept { return record_; }
 
     // Whether the header was read and is one of ours.
@@ -39,6 +43,7 @@ class SpoolReader {
     std::uint64_t place_ = 0;
     std::string buffer_;
     RecordView record_;
+    std::uint64_t record_size_ = 0;
 };
 
 }  // namespace atelier::executor

@@ -84,15 +84,31 @@ TEST(ImageKind, IsToldByMagicBytes) {
                                "ftypmif1\0\0\0\0miafavif"sv)
                   ->mime,
               "image/avif");
+    for (const std::string_view brands : {"heic\0\0\0\0mif1heic"sv, "heix\0\0\0\0mif1heix"sv, "mif1\0\0\0\0miafheic"sv,
+                                          "mif1\0\0\0\0mif1miafMiHBheix"sv}) {
+        const std::string head = std::string(
+                                     "\0\0\0\x20"
+                                     "ftyp"sv)
+                                     .append(brands);
+        const auto kind = sniff_image_kind(head);
+        ASSERT_TRUE(kind.has_value()) << brands;
+        EXPECT_EQ(kind->mime, "image/heic") << brands;
+        EXPECT_EQ(kind->extension, "heic") << brands;
+    }
 }
 
 TEST(ImageKind, AllElseIsNone) {
     for (const std::string_view head :
          {""sv, "\xFF\xD8"sv, "\x89PNG"sv, "<svg xmlns"sv, "%PDF-1.7"sv, "RIFF\x10\0\0\0WAVE"sv, "II*\0"sv,
+          // Sequences of HEVC frames, films, and HEIF of a coding that is not told.
           "\0\0\0\x20"
-          "ftypheic"sv,
+          "ftyphevc\0\0\0\0mif1heic"sv,
           "\0\0\0\x20"
-          "ftypmif1\0\0\0\0miafheic"sv}) {
+          "ftypmsf1\0\0\0\0hevcheic"sv,
+          "\0\0\0\x20"
+          "ftypmp42\0\0\0\0isomheic"sv,
+          "\0\0\0\x20"
+          "ftypmif1\0\0\0\0miafjpeg"sv}) {
         EXPECT_FALSE(sniff_image_kind(head).has_value()) << head;
     }
 }

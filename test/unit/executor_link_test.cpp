@@ -53,6 +53,7 @@ class ExecutorLinkTest : public testing::Test {
         LinkEvents events = link.pump(now, load, may_read);
         std::move(events.answers.begin(), events.answers.end(), std::back_inserter(answers_));
         std::move(events.alert_frames.begin(), events.alert_frames.end(), std::back_inserter(alerts_));
+        std::move(events.kept.begin(), events.kept.end(), std::back_inserter(kept_));
         adopted_ |= events.adopted;
         if (events.death) death_ = events.death;
         became_ready_ |= events.became_ready;
@@ -66,6 +67,7 @@ class ExecutorLinkTest : public testing::Test {
     test::TemporaryDirectory directory_;
     std::vector<ReceivedAnswer> answers_;
     std::optional<ExecutorDeath> death_;
+    std::vector<std::int64_t> kept_;
     std::vector<std::string> alerts_;
     bool adopted_ = false;
     bool became_ready_ = false;
@@ -232,6 +234,19 @@ TEST_F(ExecutorLinkTest, AlertsAndTheEndOfTheAdoptionArePassedOn) {
     link.kill_now();
 }
 
+TEST_F(ExecutorLinkTest, KeptAnswersArePassedOn) {
+    test::write_file(path("kept"),
+                     wire::encode({FrameType::kept, 7, ""}) + wire::encode({FrameType::kept, 1ULL << 40, ""}));
+    ExecutorLink link(plan("first", "cat hello >&3; wait_for go; cat kept >&3; sleep 60\n"));
+    ASSERT_TRUE(pump_until(link, [&] { return link.ready(); }));
+    tell("go");
+    ASSERT_TRUE(pump_until(
+        link, [&] { return kept_.size() == 2; }, paid));
+    EXPECT_EQ(kept_, (std::vector<std::int64_t>{7, std::int64_t{1} << 40}));
+    EXPECT_TRUE(link.ready());
+    link.kill_now();
+}
+
 TEST_F(ExecutorLinkTest, AFrameThatOnlyAWorkerSendsEndsTheConnection) {
     for (const FrameType type : {FrameType::providers, FrameType::settled}) {
         death_.reset();
@@ -248,6 +263,46 @@ TEST(InFlight, FindsTheTokenOfALeaseAndOfItsAnswer) {
     EXPECT_EQ(token_of(R"({"error":{"message":"\"token\":1"},"lease":{"token":2},"result":{"token":3}})"), 2);
     EXPECT_EQ(token_of(R"({"lease":{},"outcome":"failed"})"), std::nullopt);
     EXPECT_EQ(token_of(R"({"token":)"), std::nullopt);
+}
+
+TEST(InFlight, AKeptAnswerHasNoDeadline) {
+    const core::Instant start = core::now();
+    InFlight orders;
+    orders.add(1, {5, start + seconds{1}, "{}", true});
+    orders.add(2, {5, start + seconds{2}, "{}", true});
+    EXPECT_TRUE(orders.keep(1));
+    EXPECT_FALSE(orders.keep(3));
+    EXPECT_EQ(orders.size(), 2U);
+    EXPECT_EQ(orders.paid(), 2U);
+    EXPECT_EQ(orders.next_deadline(), start + seconds{1});
+    EXPECT_TRUE(orders.overdue(start + seconds{1}).empty());
+    EXPECT_EQ(orders.next_deadline(), start + seconds{2});
+    EXPECT_EQ(orders.overdue(start + seconds{2}), std::vector<std::int64_t>{2});
+    orders.take(2);
+    EXPECT_EQ(orders.next_deadline(), core::Instant::max());
+    EXPECT_TRUE(orders.overdue(start + std::chrono::hours{24000}).empty());
+    EXPECT_TRUE(orders.take(1)->paid);
+}
+
+TEST(InFlight, AKeptAnswerTakesNoPlace) {
+    InFlight orders;
+    orders.add(1, {5, {}, "{}", true});
+    orders.add(2, {5, {}, "{}", true});
+    orders.add(3, {6, {}, "{}", true});
+    EXPECT_TRUE(orders.keep(1));
+    EXPECT_TRUE(orders.keep(1)) << "it may be said twice";
+    EXPECT_TRUE(orders.keep(3));
+    EXPECT_EQ(orders.lanes(), (std::unordered_map<std::int32_t, std::int32_t>{{5, 1}}));
+    EXPECT_EQ(orders.under_way(), 1U);
+    EXPECT_EQ(orders.size(), 3U);
+    EXPECT_TRUE(orders.take(1).has_value());
+    EXPECT_EQ(orders.lanes().at(5), 1);
+    EXPECT_EQ(orders.under_way(), 1U);
+    EXPECT_TRUE(orders.take(2).has_value());
+    EXPECT_TRUE(orders.lanes().empty());
+    EXPECT_TRUE(orders.take(3).has_value());
+    EXPECT_EQ(orders.under_way(), 0U);
+    EXPECT_TRUE(orders.empty());
 }
 
 TEST(InFlight, CountsPaidOrders) {

@@ -182,14 +182,13 @@ class Bench {
   public:
     explicit Bench(const std::string& base_url) {
         fs::create_directories(directory_.path() / "store");
-        executor::PaidSettings settings{directory_.path() / "store", directory_.path() / "spool", 64 << 20,
-                                        core::Milliseconds{1000}};
+        executor::PaidSettings settings{directory_.path() / "spool", 64 << 20, core::Milliseconds{1000}};
         settings.max_held_bytes = 1;
-        calls.emplace(loop, settings,
-                      executor::PaidCalls::Handlers{[this](std::uint64_t attempt, const std::string& answer) {
-                                                        answers[attempt] = Json::parse(answer);
-                                                    },
-                                                    [] {}, [] {}, [](const executor::Notice&) {}});
+        calls.emplace(
+            loop, pool, stores, settings,
+            executor::PaidCalls::Handlers{
+                [this](std::uint64_t attempt, const std::string& answer) { answers[attempt] = Json::parse(answer); },
+                [](std::uint64_t) {}, [] {}, [] {}, [](const executor::Notice&) {}});
         EXPECT_TRUE(calls->set_providers(providers(base_url).dump()).ok());
     }
 
@@ -217,12 +216,16 @@ class Bench {
         return condition();
     }
 
-    executor::EventLoop loop;
-    std::map<std::uint64_t, Json> answers;
-    std::optional<executor::PaidCalls> calls;
-
   private:
     TemporaryDirectory directory_;
+
+  public:
+    executor::EventLoop loop;
+    std::map<std::uint64_t, Json> answers;
+    executor::Stores stores{loop, pool, directory_.path() / "store", [](const executor::Notice&) {}};
+    std::optional<executor::PaidCalls> calls;
+    // Last, so that it goes first.
+    executor::TaskPool pool{loop, 2};
 };
 
 TEST(ExecutorPaidTrouble, RequestsThatTakeTooMuchMemoryWaitForTheOnesUnderWay) {

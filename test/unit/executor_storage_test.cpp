@@ -87,7 +87,7 @@ TEST(ExecutorStorage, DeleteTellsWhatWasThere) {
     write_file(executor.store() / "a/1", "x");
     executor.order(1, "storage.delete", {{"objects", Json::array({object("a/1"), object("a/2")})}});
     const Json answer = executor.answer(1);
-    EXPECT_EQ(answer["result"], (Json{{"deleted", {"a/1"}}, {"missing", {"a/2"}}}));
+    EXPECT_EQ(answer["result"], (Json{{"deleted", {"a/1"}}, {"missing", {"a/2"}}, {"failed", Json::array()}}));
     EXPECT_FALSE(fs::exists(executor.store() / "a/1"));
     executor.order(2, "storage.delete", {{"objects", Json::array({object("../secret")})}});
     EXPECT_EQ(executor.answer(2)["error"]["class"], "invalid_request");

@@ -30,7 +30,7 @@ TEST(Frame, HeaderIsSixteenBytesLittleEndian) {
 TEST(Frame, ComesThroughInPiecesOfAnySize) {
     std::string stream;
     std::vector<Frame> sent;
-    for (std::uint16_t type = 1; type <= 12; ++type) {
+    for (std::uint16_t type = 1; type <= 13; ++type) {
         sent.push_back({static_cast<FrameType>(type), type * 1000000007ULL, std::string(type * 321, 'a')});
         stream += encode(sent.back());
     }
@@ -73,11 +73,11 @@ TEST(Frame, BreachesOfTheProtocolAreFinalErrors) {
     too_long[2] = 0x40;  // 4 MiB + 1
     std::string type_zero = good;
     type_zero[4] = 0;
-    std::string type_thirteen = good;
-    type_thirteen[4] = 13;
+    std::string type_fourteen = good;
+    type_fourteen[4] = 14;
     std::string reserved = good;
     reserved[6] = 1;
-    for (const std::string& bad : {too_long, type_zero, type_thirteen, reserved}) {
+    for (const std::string& bad : {too_long, type_zero, type_fourteen, reserved}) {
         FrameReader reader;
         reader.feed(good + bad);
         const auto first = reader.next();

@@ -71,7 +71,7 @@ TEST(HttpCancel, WhileTheBodyLeaves) {
     });
     HttpRig rig;
     const auto id = rig.start(HttpRig::request(server.url(), "begin" + std::string(30 * megabyte, 'x')));
-    expect_failure(cancel_after(rig, id, 50ms), ErrorClass::cancelled, true, "may be billed");
+    expect_failure(cancel_after(rig, id, 50ms), ErrorClass::cancelled, true, "under way");
 }
 
 TEST(HttpCancel, WhileWaitingForTheAnswer) {
@@ -83,7 +83,7 @@ TEST(HttpCancel, WhileWaitingForTheAnswer) {
     const auto id = rig.start(HttpRig::request(server.url()));
     EXPECT_FALSE(rig.client.body_left(id));
     rig.loop.at(core::now() + 40ms, [&] { EXPECT_TRUE(rig.client.body_left(id)); });
-    expect_failure(cancel_after(rig, id, 50ms), ErrorClass::cancelled, true, "may be billed");
+    expect_failure(cancel_after(rig, id, 50ms), ErrorClass::cancelled, true, "under way");
     EXPECT_FALSE(rig.client.body_left(id));
 }
 
@@ -95,7 +95,7 @@ TEST(HttpCancel, WhileTheAnswerIsRead) {
     });
     HttpRig rig;
     const auto id = rig.start(HttpRig::request(server.url()));
-    expect_failure(cancel_after(rig, id, 50ms), ErrorClass::cancelled, true, "may be billed");
+    expect_failure(cancel_after(rig, id, 50ms), ErrorClass::cancelled, true, "under way");
 }
 
 TEST(HttpCancel, ACancelledCallLeavesTheOthersAlone) {
@@ -206,7 +206,7 @@ TEST(HttpMemory, CallsThatAreHeldBackCanBeCancelledAndRunOutOfTime) {
     });
     rig.loop.at(core::now() + 120ms, [&] { rig.client.cancel(2); });
     rig.run_until(1);
-    expect_failure(rig.ends.at(2), ErrorClass::cancelled, true, "may be billed");
+    expect_failure(rig.ends.at(2), ErrorClass::cancelled, true, "under way");
     rig.run_until(2);
     expect_failure(rig.ends.at(3), ErrorClass::outcome_unknown, true, "200 ms");
     rig.client.cancel(oldest);

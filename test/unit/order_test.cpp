@@ -45,9 +45,9 @@ TEST(Order, Compose) {
     EXPECT_EQ(compose.settings.at("style"), "modern");
     ASSERT_EQ(compose.inputs.size(), 2U);
     EXPECT_EQ(compose.inputs[1].role, "scene");
-    EXPECT_EQ(compose.inputs[1].key, "clients/s.jpg");
+    EXPECT_EQ(compose.inputs[1].object.key, "clients/s.jpg");
     EXPECT_EQ(compose.inputs[1].sha256, hash);
-    EXPECT_EQ(compose.key_prefix, "clients/c/generated/i");
+    EXPECT_EQ(compose.output.key_prefix, "clients/c/generated/i");
 }
 
 TEST(Order, Inspect) {
@@ -56,7 +56,7 @@ TEST(Order, Inspect) {
                                            .dump());
     ASSERT_TRUE(order.request.ok());
     const auto& inspect = std::get<InspectRequest>(*order.request);
-    EXPECT_EQ(inspect.key, "a/b");
+    EXPECT_EQ(inspect.object.key, "a/b");
     EXPECT_EQ(inspect.limits.max_bytes, 10U);
     EXPECT_EQ(inspect.limits.max_pixels, 50'000'000U);
 }
@@ -90,8 +90,8 @@ TEST(Order, OfAConfiguredProvider) {
     EXPECT_EQ(ai.schema, (Json{{"type", "object"}}));
     EXPECT_EQ(ai.parameters, (Json{{"aspect_ratio", "16:9"}}));
     ASSERT_EQ(ai.inputs.size(), 2U);
-    EXPECT_EQ(ai.inputs[0].key, "clients/p.jpg");
-    EXPECT_EQ(ai.key_prefix, "clients/c/generated/i");
+    EXPECT_EQ(ai.inputs[0].object.key, "clients/p.jpg");
+    EXPECT_EQ(ai.output.key_prefix, "clients/c/generated/i");
 }
 
 TEST(Order, OfTextNeedsAPromptOnly) {
@@ -183,6 +183,75 @@ TEST(Order, LimitsOutOfRangeAreRefused) {
         expect_refused(order_json("storage.head", {{"object", {{"store", "file"}, {"key", "a"}}}, {"limits", limits}}),
                        "limit");
     }
+}
+
+TEST(Order, ObjectsOfOtherStoresNameTheirBucket) {
+    Json json = order_json("ai.image", compose_request());
+    json["request"]["inputs"][0].update({{"store", "media"}, {"bucket", "pictures"}});
+    json["request"]["output"].update({{"store", "media"}, {"bucket", "new-pictures"}});
+    const Order order = parse_order(7, json.dump());
+    ASSERT_TRUE(order.request.ok()) << order.request.error().message;
+    const auto& compose = std::get<ComposeRequest>(*order.request);
+    EXPECT_EQ(compose.inputs[0].object.store, "media");
+    EXPECT_EQ(compose.inputs[0].object.bucket, "pictures");
+    EXPECT_EQ(compose.inputs[1].object.bucket, "");
+    EXPECT_EQ(compose.output.store, "media");
+    EXPECT_EQ(compose.output.bucket, "new-pictures");
+    EXPECT_EQ(to_json(compose.inputs[0].object),
+              (Json{{"store", "media"}, {"bucket", "pictures"}, {"key", "clients/p.jpg"}}));
+    for (const Json& bucket : {Json(nullptr), Json(""), Json(1), Json(std::string(256, 'b'))}) {
+        json["request"]["output"]["bucket"] = bucket;
+        expect_refused(json, "\"media\" names no bucket");
+    }
+    json["request"]["output"].update({{"store", "file"}, {"bucket", "b"}});
+    expect_refused(json, "no buckets");
+}
+
+TEST(Order, WhatIsExpectedOfAnObject) {
+    Json request{{"object", {{"store", "file"}, {"key", "a"}}}};
+    request["expect"] = {{"mime", "image/png"}, {"size", 7}, {"sha256", hash}};
+    const Order order = parse_order(7, order_json("storage.head", request).dump());
+    ASSERT_TRUE(order.request.ok()) << order.request.error().message;
+    const Expectation& expect = std::get<InspectRequest>(*order.request).expect;
+    EXPECT_EQ(expect.mime, "image/png");
+    EXPECT_EQ(expect.size, 7U);
+    EXPECT_EQ(expect.sha256, hash);
+    request["expect"] = {{"size", nullptr}, {"sha256", nullptr}};
+    EXPECT_TRUE(parse_order(7, order_json("storage.head", request).dump()).request.ok());
+    request["expect"] = {{"size", -1}};
+    expect_refused(order_json("storage.head", request), "size");
+    request["expect"] = {{"sha256", "00"}};
+    expect_refused(order_json("storage.head", request), "sha256");
+    request["expect"] = 1;
+    expect_refused(order_json("storage.head", request), "expect");
+}
+
+TEST(Order, Move) {
+    const Json request{{"source", {{"store", "file"}, {"key", "a"}, {"sha256", hash}, {"size", 7}}},
+                       {"mime", "image/png"},
+                       {"target", {{"store", "media"}, {"bucket", "b"}, {"key", "c"}}}};
+    const Order order = parse_order(7, order_json("storage.put", request).dump());
+    ASSERT_TRUE(order.request.ok()) << order.request.error().message;
+    const auto& move = std::get<MoveRequest>(*order.request);
+    EXPECT_EQ(move.source.key, "a");
+    EXPECT_EQ(move.size, 7U);
+    EXPECT_EQ(move.sha256, hash);
+    EXPECT_EQ(move.mime, "image/png");
+    EXPECT_EQ(move.target.store, "media");
+    for (const char* member : {"/source", "/source/sha256", "/source/size", "/mime", "/target", "/target/key"}) {
+        Json changed = request;
+        changed[Json::json_pointer(member)] = nullptr;
+        EXPECT_FALSE(parse_order(7, order_json("storage.put", changed).dump()).request.ok()) << member;
+    }
+}
+
+TEST(Order, DeletionsAreOfOneBucket) {
+    const Json one{{"store", "media"}, {"bucket", "a"}, {"key", "k"}};
+    const Json other{{"store", "media"}, {"bucket", "b"}, {"key", "k"}};
+    const Order order = parse_order(7, order_json("storage.delete", {{"objects", Json::array({one, one})}}).dump());
+    ASSERT_TRUE(order.request.ok());
+    EXPECT_EQ(std::get<DeleteRequest>(*order.request).bucket, "a");
+    expect_refused(order_json("storage.delete", {{"objects", Json::array({one, other})}}), "one bucket");
 }
 
 TEST(Order, DeletionsAreBounded) {

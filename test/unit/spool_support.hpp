@@ -78,7 +78,7 @@ class SpoolTest : public testing::Test {
         return spool.ok() ? std::move(*spool) : nullptr;
     }
 
-    static core::Result<void> append(Spool& spool, std::uint64_t attempt, std::size_t size) {
+    static core::Result<executor::SpoolPlace> append(Spool& spool, std::uint64_t attempt, std::size_t size) {
         return spool.append(RecordType::receipt, attempt, head_of(attempt), body_of(attempt, size));
     }
 
