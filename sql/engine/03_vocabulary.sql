@@ -82,6 +82,7 @@ create table atelier_internal.steps (
     action text not null,
     prepare text,
     settle text,
+    discard text,
     timeout interval,
     max_attempts smallint,
     built_in boolean not null default false,
@@ -101,6 +102,8 @@ comment on column atelier_internal.steps.action is 'What the executor does.';
 comment on column atelier_internal.steps.prepare is
     'Function (atelier_internal.lease[]) returning (job_id, request, error_class, error_message); null: the request is the job''s input.';
 comment on column atelier_internal.steps.settle is 'Function (atelier_internal.settlement[]) returning void that writes the results; null: nothing to write.';
+comment on column atelier_internal.steps.discard is
+    'Function (atelier_internal.lease[]) returning setof atelier_internal.deletion_request: what attempts that ended without an answer may have left in a store; null: nothing.';
 comment on column atelier_internal.steps.timeout is 'Longest time for one attempt, at most 1 day; null: that of the provider, for embedded ones pg_atelier.job_timeout.';
 comment on column atelier_internal.steps.max_attempts is 'Attempts that count before the job fails; null: pg_atelier.max_attempts.';
 comment on column atelier_internal.steps.built_in is 'Written by the extension script; excluded from dumps.';
@@ -108,6 +111,10 @@ comment on column atelier_internal.steps.built_in is 'Written by the extension s
 create type atelier_internal.job_request as (
     subject_id uuid, client_id uuid, provider text, model text, input jsonb, waits_for uuid[]);
 comment on type atelier_internal.job_request is 'What enqueue_jobs() needs to know of one job.';
+
+create type atelier_internal.deletion_request as (store text, bucket text, key text, image_id uuid);
+comment on type atelier_internal.deletion_request is
+    'An object that is to be deleted; with image_id, the purge of an image and of the deleted assets that it belongs to.';
 
 create type atelier_internal.lease as (
     job_id uuid, subject_id uuid, client_id uuid, input jsonb, attempt_id bigint, image_id uuid, provider text, model text);

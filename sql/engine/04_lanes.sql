@@ -104,7 +104,7 @@ begin
      where l.provider = set_lane_limit.provider and l.model = coalesce(set_lane_limit.model, '');
     if not found then
         raise exception 'provider "%" does not exist', set_lane_limit.provider
-            using errcode = 'undefined_object', hint = 'SELECT provider FROM atelier.providers lists them.';
+            using errcode = 'undefined_object', hint = 'SELECT provider FROM atelier.providers and SELECT store FROM atelier.stores list them.';
     end if;
 end
 $$;

@@ -199,18 +199,26 @@ create function atelier_internal.refuse_providers(p_leased atelier_internal.leas
     language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 begin
-    -- Leases share a few pairs of provider and role, so each pair is looked at once.
+    -- Leases share a few names and roles, so each pair is looked at once.
     return array(
-        select row(l.job_id, null, 'invalid_request', r.refusal)::atelier_internal.prepared
-          from (select d.provider, d.created_by, atelier_internal.provider_refusal(d.provider, d.created_by) as refusal
-                  from (select distinct l.provider, l.created_by from unnest(p_leased) l) d
-                 where not atelier_internal.is_embedded(d.provider)) r
-          join unnest(p_leased) l on l.provider = r.provider and l.created_by = r.created_by
-         where r.refusal is not null);
+        with named as materialized (
+            select l.job_id, l.created_by, n.word, n.name
+              from unnest(p_leased) l
+             cross join lateral (values ('provider', l.provider), ('store', l.input ->> 'store'), ('store', l.input #>> '{source,store}')) n (word, name)
+             where not atelier_internal.is_embedded(n.name)
+        ), refused as materialized (
+            select d.word, d.name, d.created_by, atelier_internal.provider_refusal(d.name, d.created_by, d.word) as refusal
+              from (select distinct n.word, n.name, n.created_by from named n) d
+        )
+        select distinct on (n.job_id) row(n.job_id, null, 'invalid_request', r.refusal)::atelier_internal.prepared
+          from refused r
+          join named n on n.word = r.word and n.name = r.name and n.created_by = r.created_by
+         where r.refusal is not null
+         order by n.job_id, n.word);
 end
 $$;
 comment on function atelier_internal.refuse_providers(atelier_internal.leased[]) is
-    'The leases that may not be sent: their provider is gone, or the role that created the job may not use it any more.';
+    'The leases that may not be sent: their provider or a store is gone, or the role that created the job may not use it any more.';
 
 create function atelier_internal.lease(p_epoch bigint, p_capacity integer, p_lanes integer[], p_priorities smallint[],
                                        p_watermarks bigint[], p_busy_lanes integer[], p_in_flight integer[])
@@ -233,8 +241,9 @@ begin
         return;
     end if;
     v_leased := atelier_internal.take_leases(p_epoch, v_claimed);
-    v_paid := array(select d.provider from (select distinct l.provider from unnest(v_leased) l) d
-                     where not atelier_internal.is_embedded(d.provider));
+    v_paid := array(
+        with named as materialized (select distinct l.provider from unnest(v_leased) l)
+        select n.provider from named n where atelier_internal.is_paid(n.provider));
 
     v_prepared := atelier_internal.refuse_providers(v_leased);
     select v_prepared || array_agg(row(p.job_id, p.request, p.error_class, p.error_message)::atelier_internal.prepared)

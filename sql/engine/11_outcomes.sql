@@ -35,7 +35,7 @@ $$;
 comment on function atelier_internal.close_attempts(atelier_internal.outcome[], boolean) is
     'Writes what became of attempts and what they used. A stale answer still tells what was used.';
 
-create function atelier_internal.drop_stale(p_stale atelier_internal.outcome[]) returns void
+create function atelier_internal.drop_stale(p_stale atelier_internal.outcome[]) returns bigint[]
     language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -50,24 +50,16 @@ declare
                                       and a.error_class is not distinct from o.error_class
                                       and a.sent is not distinct from o.sent
                                    -- That the call was aborted says nothing of what had been done by then.
-                                   or a.error_class = 'outcome_unknown' and o.error_class = 'cancelled')));
-    v_deletions atelier_internal.job_request[];
+                                   or a.error_class = 'outcome_unknown' and o.error_class = 'cancelled'
+                                      and jsonb_typeof(o.usage) is distinct from 'array' and o.result #>> '{object,key}' is null)));
+    v_waiting bigint[] := atelier_internal.discard_outcomes(v_stale, 'its answer came too late');
 begin
-    perform atelier_internal.close_attempts(v_stale, true);
-    select array_agg(row(null, null, o.result #>> '{object,store}', '',
-                         jsonb_build_object('store', o.result #>> '{object,store}',
-                                            'bucket', coalesce(o.result #>> '{object,bucket}', ''),
-                                            'key', o.result #>> '{object,key}'), null)::atelier_internal.job_request)
-      into v_deletions
-      from unnest(v_stale) o
-     where o.result #>> '{object,key}' is not null;
-    if v_deletions is not null then
-        perform atelier_internal.enqueue_jobs('delete_object', v_deletions);
-    end if;
+    perform atelier_internal.close_attempts(array(select o from unnest(v_stale) o where o.attempt_id <> all (v_waiting)), true);
+    return v_waiting;
 end
 $$;
 comment on function atelier_internal.drop_stale(atelier_internal.outcome[]) is
-    'Answers that came after their jobs had gone on, such as one whose outcome had been given up as unknown: they change no job, but their attempts tell of them, what they used stands in the ledger, and what they stored is queued for deletion. An answer that comes a second time changes nothing at all.';
+    'Answers that came after their jobs had gone on, such as one whose outcome had been given up as unknown: they change no job, but their attempts tell of them, what they used stands in the ledger, and what they stored is queued for deletion. An answer that comes a second time changes nothing at all. Returns the attempts to try again later.';
 
 create function atelier_internal.apply_outcomes(p_epoch bigint, p_outcomes atelier_internal.outcome[]) returns bigint[]
     language plpgsql volatile set search_path = pg_catalog, pg_temp
@@ -79,6 +71,7 @@ declare
     v_failed atelier_internal.outcome[];
     v_stale atelier_internal.outcome[];
     v_busy bigint[];
+    v_waiting bigint[];
 begin
     with live as materialized (
         select j.id, j.instance, j.token, j.attempt_id, j.epoch, j.state from atelier_internal.jobs j
@@ -94,31 +87,36 @@ begin
           left join live l on l.id = o.job_id
           left join unnest(v_mine) as m (id) on m.id = o.job_id
     )
-    select array_agg(j.outcome) filter (where j.is_current),
-           array_agg(j.outcome) filter (where j.is_current and (j.outcome).outcome = 'completed'),
+    select array_agg(j.outcome) filter (where j.is_current and (j.outcome).outcome = 'completed'),
            array_agg(j.outcome) filter (where j.is_current and (j.outcome).outcome <> 'completed'),
            array_agg(j.outcome) filter (where j.is_current is not true and j.is_busy is not true),
            array_agg((j.outcome).attempt_id) filter (where j.is_busy)
-      into v_current, v_results, v_failed, v_stale, v_busy
+      into v_results, v_failed, v_stale, v_busy
       from judged j;
 
-    if v_current is not null then
-        perform atelier_internal.close_attempts(v_current, false);
-    end if;
     if v_stale is not null then
-        perform atelier_internal.drop_stale(v_stale);
+        v_busy := nullif(coalesce(v_busy, '{}') || atelier_internal.drop_stale(v_stale), '{}');
+    end if;
+    if v_failed is not null then
+        v_waiting := atelier_internal.discard_outcomes(v_failed, 'its attempt failed');
+        v_failed := array(select o from unnest(v_failed) o where o.attempt_id <> all (v_waiting));
+        v_busy := nullif(coalesce(v_busy, '{}') || v_waiting, '{}');
+    end if;
+    v_current := coalesce(v_results, '{}') || coalesce(v_failed, '{}');
+    if v_current <> '{}' then
+        perform atelier_internal.close_attempts(v_current, false);
     end if;
     if v_results is not null then
         perform atelier_internal.settle_results(v_results);
     end if;
-    if v_failed is not null then
+    if v_failed <> '{}' then
         perform atelier_internal.settle_failures(v_failed);
     end if;
     return v_busy;
 end
 $$;
 comment on function atelier_internal.apply_outcomes(bigint, atelier_internal.outcome[]) is
-    'Settles outcomes whose lease is still the current one and drops the others. Returns the attempts to try again later: somebody holds their jobs, or what these work for, locked, or reclaim() has still to take their leases over.';
+    'Settles outcomes whose lease is still the current one and drops the others. Returns the attempts to try again later: somebody holds their jobs, or what these work for, locked, decides about an object that they left, or reclaim() has still to take their leases over.';
 
 create function atelier_internal.settle(p_epoch bigint, p_answers jsonb) returns bigint[]
     language plpgsql volatile set search_path = pg_catalog, pg_temp
@@ -148,7 +146,7 @@ create function atelier_internal.outcomes_of(p_epoch bigint, p_attempts bigint[]
 as $$
 begin
     return array(
-        select row(j.id, j.attempt_id, j.attempt_ring, j.token, p_outcome, null, null, null, null,
+        select row(j.id, j.attempt_id, j.attempt_ring, j.token, p_outcome, case when p_class = 'not_sent' then false end, null, null, null,
                    case when p_outcome = 'failed' then p_class end, p_message, null)::atelier_internal.outcome
           from atelier_internal.jobs j
          where j.epoch = p_epoch and j.state in ('leased', 'draining')
@@ -159,7 +157,7 @@ begin
 end
 $$;
 comment on function atelier_internal.outcomes_of(bigint, bigint[], text, text, text) is
-    'One outcome, made up by the engine itself, for each of an incarnation''s leases (all, or those of the given attempts).';
+    'One outcome, made up by the engine itself, for each of an incarnation''s leases (all, or those of the given attempts). Of class not_sent: their orders never left the worker.';
 
 create function atelier_internal.settle_rejected(p_epoch bigint, p_attempt bigint, p_token bigint, p_answer text, p_sqlstate text,
                                                  p_message text) returns boolean
@@ -175,8 +173,8 @@ begin
     perform atelier_internal.check_epoch(p_epoch);
     -- What it used is paid for all the same, unless just that is what cannot be recorded.
     return atelier_internal.apply_outcomes(p_epoch, array(
-        select row(o.job_id, o.attempt_id, o.ring, o.token, o.outcome, (p_answer::jsonb ->> 'sent')::boolean, null, null,
-                   p_answer::jsonb -> 'usage', o.error_class, o.error_message, null)::atelier_internal.outcome
+        select row(o.job_id, o.attempt_id, o.ring, o.token, o.outcome, (p_answer::jsonb ->> 'sent')::boolean, null,
+                   p_answer::jsonb -> 'result', p_answer::jsonb -> 'usage', o.error_class, o.error_message, null)::atelier_internal.outcome
           from unnest(v_failed) o)) is null;
 exception
 when lock_not_available or transaction_rollback or insufficient_resources or operator_intervention then
@@ -186,14 +184,16 @@ when others then
 end
 $$;
 comment on function atelier_internal.settle_rejected(bigint, bigint, bigint, text, text, text) is
-    'Fails the attempt whose answer could not be settled even alone, so that it is not tried for ever; what it used is entered in the ledger where that can be read. False: its job is locked, try again later.';
+    'Fails the attempt whose answer could not be settled even alone, so that it is not tried for ever; what it used is entered in the ledger, and what it stored queued for deletion, where that can be read. False: its job is locked, try again later.';
 
 create function atelier_internal.release(p_epoch bigint, p_attempts bigint[], p_class text, p_count_crash boolean, p_message text)
     returns bigint[]
-    language sql volatile set search_path = pg_catalog, pg_temp
-begin atomic
-    select atelier_internal.apply_outcomes(p_epoch, atelier_internal.outcomes_of(
+    language plpgsql volatile set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return atelier_internal.apply_outcomes(p_epoch, atelier_internal.outcomes_of(
         p_epoch, p_attempts, case when p_count_crash then 'failed' else 'not_sent' end, p_class, p_message));
-end;
+end
+$$;
 comment on function atelier_internal.release(bigint, bigint[], text, boolean, text) is
-    'Gives leases of an incarnation back: all, or those of the given attempts. Returns the attempts to try again later, or null.';
+    'Gives leases of an incarnation back: all, or those of the given attempts. With another class than not_sent their orders had left the worker, so that they may have stored something. Returns the attempts to try again later, or null.';

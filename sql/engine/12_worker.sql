@@ -32,7 +32,7 @@ begin
     with mine as materialized (
         select j.id from atelier_internal.jobs j
          where j.epoch <> p_epoch and j.instance = atelier_internal.instance_id()
-           and (j.state = 'draining' or j.state = 'leased' and not atelier_internal.is_embedded(j.provider))
+           and (j.state = 'draining' or j.state = 'leased' and atelier_internal.is_paid(j.provider))
            for update skip locked
     )
     update atelier_internal.jobs j set state = 'draining', epoch = p_epoch
@@ -41,7 +41,7 @@ begin
     for v_dead in
         select j.epoch, array_agg(j.attempt_id) as attempts from atelier_internal.jobs j
          where j.state = 'leased' and j.epoch <> p_epoch and j.instance = atelier_internal.instance_id()
-           and atelier_internal.is_embedded(j.provider)
+           and not atelier_internal.is_paid(j.provider)
          group by j.epoch
     loop
         perform atelier_internal.release(
@@ -52,7 +52,7 @@ begin
 end
 $$;
 comment on function atelier_internal.reclaim(bigint) is
-    'Takes over the leases of dead incarnations: those of embedded providers are given back, paid ones are draining from now on. Returns how many are left because somebody holds their jobs locked.';
+    'Takes over the leases of dead incarnations: those of embedded providers and of stores are given back, paid ones are draining from now on. Returns how many are left because somebody holds their jobs locked.';
 
 create function atelier_internal.drain(p_epoch bigint, p_attempts bigint[]) returns bigint[]
     language plpgsql volatile set search_path = pg_catalog, pg_temp
@@ -110,9 +110,10 @@ declare
          where d.instance = atelier_internal.instance_id() and d.run_after <= now()
          order by d.run_after limit p_limit);
     v_mine uuid[];
+    v_deletions integer := atelier_internal.plan_deletions(5000);
 begin
     if v_due = '{}' then
-        return 0;
+        return v_deletions;
     end if;
     -- A job that somebody holds locked is left for a later turn; one that a successor promoted meanwhile waits no more.
     v_mine := array(
@@ -122,10 +123,11 @@ begin
        and (d.job_id = any (v_mine)
             or not exists (select from atelier_internal.jobs j where j.id = d.job_id and j.run_after is not null));
     perform atelier_internal.make_runnable(v_mine);
-    return cardinality(v_mine);
+    return cardinality(v_mine) + v_deletions;
 end
 $$;
-comment on function atelier_internal.promote(integer) is 'Makes runnable the deferred jobs whose time has come, at most p_limit. Returns how many.';
+comment on function atelier_internal.promote(integer) is
+    'Makes runnable the deferred jobs whose time has come, at most p_limit, and jobs of the deletions that are due. Returns how many of both.';
 
 create function atelier_internal.resolve_dependencies() returns integer
     language plpgsql volatile set search_path = pg_catalog, pg_temp
@@ -183,11 +185,15 @@ begin atomic
       from ((select d.run_after as at from atelier_internal.deferrals d
               where d.instance = atelier_internal.instance_id() order by d.run_after limit 1)
             union all
+            (select d.run_after from atelier_internal.object_deletions d
+              where d.instance = atelier_internal.instance_id() and d.job_id is null and not atelier_internal.is_copy()
+              order by d.run_after limit 1)
+            union all
             (select greatest(l.cooldown_until, l.paused_until) from atelier_internal.lanes l
               where (l.cooldown_until > now() or l.paused_until > now())
                 and not (l.paused_at is not null and l.paused_until is null))) t;
 end;
-comment on function atelier_internal.next_due() is 'When the engine has something to do next by the clock: a deferral, or a lane that comes back.';
+comment on function atelier_internal.next_due() is 'When the engine has something to do next by the clock: a deferral, a deletion, or a lane that comes back.';
 
 create function atelier_internal.pending_cancellations() returns table (attempt_id bigint)
     language sql volatile set search_path = pg_catalog, pg_temp
@@ -232,6 +238,7 @@ begin
     perform atelier_internal.expire_ring('history_failed', 'finished_at', atelier_internal.setting('job_ttl_failed')::interval);
     perform atelier_internal.expire_ring('attempts', 'finished_at', atelier_internal.setting('attempt_ttl')::interval);
     perform atelier_internal.expire_ring('events', 'at', atelier_internal.setting('event_ttl')::interval);
+    perform atelier_internal.release_deletions();
     update atelier_internal.lanes set paused_at = null, pause_reason = null, paused_until = null where paused_until <= now();
     update atelier_internal.lanes set cooldown_until = null, cooldown_reason = null where cooldown_until <= now();
 end

@@ -19,6 +19,7 @@ begin
     )
     select array_agg(l.id order by l.id) into v_live from live l;
     if v_live is not null then
+        perform atelier_internal.discard_attempts(v_live);
         perform atelier_internal.finish_jobs(array(
             select row(l.id, 'cancelled', 'cancelled', p_reason)::atelier_internal.finished from unnest(v_live) l (id)));
     end if;
@@ -144,6 +145,9 @@ declare
     v_here bigint := atelier_internal.instance_id();
 begin
     update atelier_internal.engine_state set instance_label = null;
+    insert into atelier_internal.object_owners (instance) values (v_here) on conflict do nothing;
+    delete from atelier_internal.object_owners o where o.instance <> v_here;
+    update atelier_internal.object_deletions set instance = v_here where instance <> v_here;
     select array_agg(j.id order by j.sequence nulls last, j.id) into v_foreign
       from (select j.id, j.sequence from atelier_internal.jobs j where j.instance <> v_here order by j.id for update) j;
     perform atelier_internal.start_worker();
@@ -157,18 +161,18 @@ begin
     insert into atelier_internal.deferrals (instance, run_after, job_id) select v_here, g.run_after, g.job_id from gone g;
     update atelier_internal.attempts a
        set outcome = 'failed', error_message = 'the database was restored while the attempt ran', finished_at = now(),
-           error_class = case when atelier_internal.is_embedded(l.provider) then 'worker_lost' else 'outcome_unknown' end
+           error_class = case when atelier_internal.is_paid(l.provider) then 'outcome_unknown' else 'worker_lost' end
       from atelier_internal.lanes l
      where a.outcome is null and a.job_id = any (v_foreign) and l.id = a.lane_id;
     insert into atelier_internal.events (kind, client_id, subject_id, job_id, data)
     select 'job.held', j.client_id, j.subject_id, j.id, jsonb_build_object('pipeline', j.pipeline, 'error_class', 'outcome_unknown')
       from atelier_internal.jobs j
-     where j.id = any (v_foreign) and j.state in ('leased', 'draining') and not atelier_internal.is_embedded(j.provider);
+     where j.id = any (v_foreign) and j.state in ('leased', 'draining') and atelier_internal.is_paid(j.provider);
     update atelier_internal.jobs j
        set instance = v_here, sequence = null,
            state = case when j.state not in ('leased', 'draining') then j.state
-                        when atelier_internal.is_embedded(j.provider) then 'waiting' else 'held' end,
-           reason = case when j.state in ('leased', 'draining') and not atelier_internal.is_embedded(j.provider)
+                        when atelier_internal.is_paid(j.provider) then 'held' else 'waiting' end,
+           reason = case when j.state in ('leased', 'draining') and atelier_internal.is_paid(j.provider)
                          then 'outcome_unknown' else j.reason end,
            token = null, epoch = null, attempt_id = null, attempt_ring = null, image_id = null
      where j.id = any (v_foreign);
@@ -181,7 +185,20 @@ begin
 end
 $$;
 comment on function atelier.adopt_jobs() is
-    'Makes the live jobs of a restored or copied database this database''s own, so that its worker runs them; returns how many. Run it only where the original runs no more: what was under way there is done again here, but for paid calls, which are held for a decision with atelier.resolve_unknown().';
+    'Makes the live jobs and the queued deletions of a restored or copied database this database''s own, so that its worker runs them; returns how many jobs. Run it only where the original runs no more: from then on this one deletes objects, and what was under way there is done again here, but for paid calls, which are held for a decision with atelier.resolve_unknown().';
+
+create function atelier_internal.is_overdue(p_job atelier_internal.jobs) returns boolean
+    language sql stable set search_path = pg_catalog, pg_temp
+begin atomic
+    select p_job.input ? 'store' and atelier_internal.is_paid(p_job.provider)
+           and now() > a.leased_at + coalesce(s.timeout, atelier_internal.provider_option(p_job.provider, 'timeout')::interval,
+                                              atelier_internal.setting('job_timeout')::interval) + interval '1 minute'
+      from atelier_internal.attempts a
+      left join atelier_internal.steps s on s.pipeline = p_job.pipeline and s.position = p_job.step
+     where a.id = p_job.attempt_id and a.ring = p_job.attempt_ring;
+end;
+comment on function atelier_internal.is_overdue(atelier_internal.jobs) is
+    'Whether the current attempt is paid for, is to store something, and has been under way for a minute longer than it may be.';
 
 create function atelier.explain_job(job_id uuid)
     returns table (state text, reason text, explanation text, released_by text)
@@ -193,6 +210,7 @@ declare
     v_ended record;
     v_last record;
     v_ahead bigint;
+    v_store text;
 begin
     select * into v_job from atelier_internal.jobs j where j.id = explain_job.job_id;
     if not found then
@@ -220,6 +238,15 @@ begin
         return query select 'held', 'foreign_instance',
             'It was enqueued in another database, of which this one is a copy.',
             'atelier.adopt_jobs(), where the original runs no more.';
+    elsif v_job.state = 'leased' and atelier_internal.is_overdue(v_job) then
+        -- The worker waits that long only for an answer of which the executor said that it is on disk.
+        v_store := v_job.input ->> 'store';
+        return query select v_job.state, 'storage'::text,
+            format('The answer of attempt %s is on disk, and kept until store %s takes its picture: %s', v_job.attempt_id, v_store,
+                   coalesce((select a.message from atelier_internal.alerts a where a.kind = 'store_unavailable' and a.resolved_at is null),
+                            'it is tried again and again.')),
+            coalesce((select a.hint || ' ' from atelier_internal.alerts a where a.kind = 'store_unavailable' and a.resolved_at is null), '')
+            || format('Nothing is bought again when the store is back. SELECT atelier.cancel_job(%L); gives the picture up.', v_job.id);
     elsif v_job.state = 'leased' then
         return query select v_job.state, null::text,
             format('Attempt %s is under way since %s.', v_job.attempt_id,

@@ -75,9 +75,37 @@ select s.name as provider, s.kind, k.source as key_source, k.mapping as key_mapp
        atelier_internal.provider_option(s.name, 'progress_timeout')::interval as progress_timeout,
        coalesce(atelier_internal.provider_option(s.name, 'timeout'), atelier_internal.setting('job_timeout'))::interval as timeout
   from atelier_internal.provider_servers s
- cross join lateral atelier_internal.provider_key(s.server_id) k;
+ cross join lateral atelier_internal.provider_key(s.server_id) k
+ where s.kind <> 's3';
 comment on view atelier.providers is
     'The foreign servers that are providers, with the options in force, and where their keys come from; never a key. The embedded provider offline has no server.';
+
+create view atelier.stores with (security_barrier) as
+select s.name as store, s.name = atelier_internal.setting('default_store') as is_default, s.endpoint, s.region, s.bucket,
+       s.public_base_url, s.key_source, s.key_mapping, s.key_ready,
+       case when l.paused_at is not null and (l.paused_until is null or l.paused_until > now()) then 'paused'
+            when l.cooldown_until > now() then 'cooling down'
+            else 'open' end as state,
+       l.pause_reason, l.cooldown_reason
+  from (select 'file' as name, null as endpoint, null as region, null as bucket, null as public_base_url, null as key_source,
+               null as key_mapping, true as key_ready
+        union all
+        select s.name, coalesce(atelier_internal.provider_option(s.name, 'endpoint'),
+                                format('https://s3.%s.amazonaws.com', atelier_internal.provider_option(s.name, 'region'))),
+               atelier_internal.provider_option(s.name, 'region'), atelier_internal.provider_option(s.name, 'bucket'),
+               atelier_internal.provider_option(s.name, 'public_base_url'), k.source, k.mapping, k.ready
+          from atelier_internal.provider_servers s
+         cross join lateral atelier_internal.provider_key(s.server_id) k
+         where s.kind = 's3' and not atelier_internal.is_embedded(s.name)) s
+  left join atelier_internal.lanes l on l.provider = s.name and l.model = '' and l.key = '';
+comment on view atelier.stores is
+    'Where objects are kept: the embedded store file, and the foreign servers of atelier_s3 with the options in force and where their credentials come from; never a credential.';
+
+create view atelier.deletion_queue with (security_barrier) as
+select d.store, d.bucket, d.key, d.image_id, d.reason, d.queued_at, d.run_after, d.ordered_at, d.tries, d.error_class,
+       d.error_message, d.job_id, d.instance <> atelier_internal.instance_id() as foreign_instance
+  from atelier_internal.object_deletions d;
+comment on view atelier.deletion_queue is 'Objects that are to be deleted and are not yet, and why not.';
 
 do $$
 declare
@@ -90,7 +118,8 @@ begin
           join pg_attribute a on a.attrelid = v.oid and a.attnum > 0
           left join pg_class t on t.relnamespace = 'atelier_internal'::regnamespace and t.relkind in ('r', 'p')
                               and t.relname = case v.relname when 'job_history' then 'history_failed' when 'usage_ledger' then 'ledger'
-                                                             when 'queue' then 'jobs' else v.relname end
+                                                             when 'queue' then 'jobs' when 'deletion_queue' then 'object_deletions' when 'stores' then 'lanes'
+                                                             else v.relname end
           left join pg_attribute s on s.attrelid = t.oid and s.attname = a.attname
           left join pg_description d on d.objoid = s.attrelid and d.objsubid = s.attnum and d.classoid = 'pg_class'::regclass
          where v.relnamespace = 'atelier'::regnamespace and v.relkind = 'v'
@@ -133,6 +162,20 @@ comment on column atelier.providers.outcome_unknown is
 comment on column atelier.providers.connect_timeout is 'Longest time until a connection stands.';
 comment on column atelier.providers.progress_timeout is 'Longest time without a byte of the answer; keep-alive bytes do not count.';
 comment on column atelier.providers.timeout is 'Longest time of a call, where its step names none.';
+comment on column atelier.stores.store is 'Name of the store.';
+comment on column atelier.stores.is_default is 'Whether new pictures go there: pg_atelier.default_store.';
+comment on column atelier.stores.endpoint is 'Where requests go; null: a directory of the server, which atelier.store_path() names.';
+comment on column atelier.stores.region is 'Region that requests are signed for.';
+comment on column atelier.stores.bucket is 'Bucket of new objects. An image keeps the one that its object was put into.';
+comment on column atelier.stores.public_base_url is 'Address below which everybody can read the objects; null: addresses are signed.';
+comment on column atelier.stores.key_source is
+    'Where the credentials are: file, environment, mapping (the catalog itself, which dumps contain) or missing; null: none are needed.';
+comment on column atelier.stores.key_mapping is 'The user mapping that is used: atelier_owner or public; null: there is none.';
+comment on column atelier.stores.key_ready is
+    'False: there are no credentials, or their environment variables are not set. A file is not looked at.';
+comment on column atelier.stores.state is 'open, paused or cooling down.';
+comment on column atelier.deletion_queue.foreign_instance is
+    'It was queued in another database, of which this one is a copy; nothing is deleted here.';
 comment on column atelier.workers.database is 'Database it serves.';
 comment on column atelier.workers.state is 'Where the launcher''s state machine stands for it; running: at work.';
 comment on column atelier.workers.worker_pid is 'Process id of the worker.';

@@ -49,12 +49,52 @@ begin
      where not exists (select from atelier.prices r where r.provider = p.provider and r.since <= now())
      order by p.provider;
 
-    return query select 'provider', false, format('foreign server %s is never used: the embedded provider of that name comes first', p.provider),
-        format('ALTER SERVER %I RENAME TO ...;', p.provider)
-      from atelier.providers p where atelier_internal.is_embedded(p.provider);
+    return query select 'provider', false, format('foreign server %s is never used: what is embedded under that name comes first', s.name),
+        format('ALTER SERVER %I RENAME TO ...;', s.name)
+      from atelier_internal.provider_servers s where atelier_internal.is_embedded(s.name);
 end
 $$;
 comment on function atelier_internal.check_providers() is 'The rows of self_check() about providers, their keys, models and prices.';
+
+create function atelier_internal.check_stores()
+    returns table (area text, ok boolean, finding text, advice text)
+    language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return query select 'store', atelier_internal.is_store(d.store),
+        case when atelier_internal.is_store(d.store) then format('new pictures go to store %s', d.store)
+             else format('new pictures would go to store %s, which does not exist', d.store) end,
+        case when not atelier_internal.is_store(d.store)
+             then format('Set pg_atelier.default_store to one of: %s.', (select string_agg(s.store, ', ' order by s.store) from atelier.stores s)) end
+      from (select atelier_internal.setting('default_store') as store) d;
+
+    return query select 'store', s.key_ready,
+        format('store %s (bucket %s): %s', s.store, s.bucket,
+               case when s.key_source = 'file' then format('its credentials come from the file that the mapping for %s names', s.key_mapping)
+                    when s.key_source = 'mapping' then format('its credentials stand in the mapping for %s', s.key_mapping)
+                    when s.key_source = 'missing' then 'it has no credentials'
+                    when s.key_ready then format('its credentials come from the environment variables that the mapping for %s names', s.key_mapping)
+                    else format('the environment variables that the mapping for %s names are not set in the server', s.key_mapping) end),
+        case when s.key_source = 'missing'
+             then format('CREATE USER MAPPING FOR atelier_owner SERVER %I OPTIONS (credentials_file ''/path/of/the/credentials'');', s.store)
+             when not s.key_ready then 'Set them for the service of PostgreSQL and restart that, or use credentials_file.'
+             when s.key_source = 'mapping' then 'Dumps and base backups contain them; with credentials_file they do not.' end
+      from atelier.stores s where s.store <> 'file' order by s.store;
+
+    return query select 'store', false,
+        format('%s object(s) of store %s could not be deleted: %s', count(*), d.store, max(d.error_message)),
+        'They are tried again, at the latest once an hour. SELECT * FROM atelier.deletion_queue WHERE tries > 0; shows them.'
+      from atelier_internal.object_deletions d where d.error_class is not null and d.instance = atelier_internal.instance_id()
+     group by d.store order by d.store;
+
+    return query select 'store', false,
+        format('this database is a copy of another one, which may still need the objects: nothing is deleted here, %s deletion(s) wait',
+               (select count(*) from atelier_internal.object_deletions)),
+        'Where the original runs no more, or its stores are not those of this one: SELECT atelier.adopt_jobs();'
+     where atelier_internal.is_copy();
+end
+$$;
+comment on function atelier_internal.check_stores() is 'The rows of self_check() about stores, their credentials, and deletions that do not go on.';
 
 create function atelier_internal.check_user_mappings()
     returns table (area text, ok boolean, finding text, advice text)
@@ -64,27 +104,30 @@ begin
     -- PostgreSQL shows the options of a PUBLIC mapping to the server's owner, those of another one to its role once that has
     -- USAGE on the server, and all to superusers.
     return query select 'user mapping', false,
-        format('the key in the mapping for %s of provider %s could be read by %s', p.key_mapping, p.provider,
-               string_agg(r.rolname, ', ' order by r.rolname)),
-        format('ALTER USER MAPPING FOR %s SERVER %I OPTIONS (DROP api_key, ADD api_key_file ''/path/of/the/key'');', p.key_mapping, p.provider)
-        || case p.key_mapping when 'public' then ' Or give the server to a role that nobody logs in as.'
-                              else ' Or REVOKE atelier_owner from them.' end
-      from atelier.providers p
-      join atelier_internal.provider_servers s on s.name = p.provider
+        format('the key in the mapping for %s of %s %s could be read by %s', k.mapping, w.word, s.name, string_agg(r.rolname, ', ' order by r.rolname)),
+        format('ALTER USER MAPPING FOR %s SERVER %I OPTIONS (%s);', k.mapping, s.name,
+               case w.word when 'store' then 'DROP access_key_id, DROP secret_access_key, ADD credentials_file ''/path/of/the/credentials'''
+                           else 'DROP api_key, ADD api_key_file ''/path/of/the/key''' end)
+        || case k.mapping when 'public' then ' Or give the server to a role that nobody logs in as.'
+                          else ' Or REVOKE atelier_owner from them.' end
+      from atelier_internal.provider_servers s
+     cross join lateral atelier_internal.provider_key(s.server_id) k
+     cross join lateral (select case s.kind when 's3' then 'store' else 'provider' end as word) w
       join pg_roles r on r.rolcanlogin and not r.rolsuper
-                     and pg_has_role(r.oid, case p.key_mapping when 'public' then s.owner_id else 'atelier_owner'::regrole end, 'member')
-     where p.key_source = 'mapping'
-     group by p.provider, p.key_mapping
-     order by p.provider;
+                     and pg_has_role(r.oid, case k.mapping when 'public' then s.owner_id else 'atelier_owner'::regrole end, 'member')
+     where k.source = 'mapping'
+     group by s.name, k.mapping, w.word
+     order by s.name;
 
     return query select 'user mapping', false,
-        format('the mapping for %s of provider %s is never used', m.usename, p.provider),
+        format('the mapping for %s of %s %s is never used', m.usename, case s.kind when 's3' then 'store' else 'provider' end, s.name),
         format('DROP USER MAPPING FOR %s SERVER %I; The engine reads the mapping for atelier_owner, else that for PUBLIC.',
-               case m.umuser when 0 then 'PUBLIC' else quote_ident(m.usename) end, p.provider)
-      from atelier.providers p
-      join pg_user_mappings m on m.srvname = p.provider
-     where case m.umuser when 0 then 'public' else m.usename end is distinct from p.key_mapping
-     order by p.provider, m.usename;
+               case m.umuser when 0 then 'PUBLIC' else quote_ident(m.usename) end, s.name)
+      from atelier_internal.provider_servers s
+     cross join lateral atelier_internal.provider_key(s.server_id) k
+      join pg_user_mappings m on m.srvname = s.name
+     where case m.umuser when 0 then 'public' else m.usename end is distinct from k.mapping
+     order by s.name, m.usename;
 end
 $$;
 comment on function atelier_internal.check_user_mappings() is 'The rows of self_check() about user mappings that leak a key or are never used.';
@@ -149,6 +192,7 @@ begin
      group by j.provider order by j.provider;
 
     return query select * from atelier_internal.check_providers();
+    return query select * from atelier_internal.check_stores();
     return query select * from atelier_internal.check_user_mappings();
 
     return query select 'alert', false, a.message, a.hint from atelier_internal.alerts a where a.resolved_at is null;

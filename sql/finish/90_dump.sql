@@ -3,7 +3,8 @@ do $$
 declare
     v_table text;
 begin
-    foreach v_table in array array['lanes', 'jobs', 'queue_entries', 'deferrals', 'job_dependencies', 'cancellations', 'ledger', 'alerts'] loop
+    foreach v_table in array array['lanes', 'jobs', 'queue_entries', 'deferrals', 'job_dependencies', 'cancellations', 'object_owners',
+                                   'object_deletions', 'ledger', 'alerts'] loop
         perform pg_extension_config_dump(format('atelier_internal.%I', v_table)::regclass, '');
     end loop;
     for v_table in

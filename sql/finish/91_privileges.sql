@@ -36,7 +36,8 @@ grant usage on schema atelier to atelier_app, atelier_admin, atelier_observer;
 do $$
 declare
     v_function record;
-    v_operate text[] := array['pause_lane', 'resume_lane', 'set_lane_limit', 'cancel_job', 'release_job', 'resolve_unknown', 'adopt_jobs', 'resolve_alert'];
+    v_operate text[] := array['pause_lane', 'resume_lane', 'set_lane_limit', 'cancel_job', 'release_job', 'resolve_unknown', 'adopt_jobs', 'resolve_alert',
+                               'move_objects'];
     v_look text[] := array['explain_job', 'self_check', 'version', 'events_after'];
 begin
     for v_function in
@@ -54,9 +55,9 @@ begin
 end
 $$;
 grant select on atelier.jobs, atelier.job_history, atelier.attempts, atelier.queue, atelier.lanes, atelier.workers, atelier.alerts,
-                atelier.usage_ledger, atelier.providers, atelier.prices, atelier.generation_queue
+                atelier.usage_ledger, atelier.providers, atelier.stores, atelier.deletion_queue, atelier.prices, atelier.generation_queue
    to atelier_admin, atelier_observer;
-grant select on atelier.clients, atelier.users, atelier.members, atelier.products, atelier.images, atelier.product_images,
+grant select on atelier.clients, atelier.users, atelier.members, atelier.products, atelier.images, atelier.uploads, atelier.product_images,
                 atelier.collections, atelier.generated_assets, atelier.live_assets, atelier.deleted_assets, atelier.asset_history
    to atelier_app, atelier_admin;
 grant insert, update, delete on atelier.prices to atelier_admin;

@@ -26,7 +26,10 @@ insert into atelier_internal.status_transitions (entity, from_status, to_status,
     ('generated_asset', 'error', 'pending', true),
     ('image', 'pending', 'ready', true),
     ('image', 'pending', 'failed', true),
-    ('image', 'failed', 'pending', true)
+    ('image', 'failed', 'pending', true),
+    ('image', 'pending', 'deleting', true),
+    ('image', 'ready', 'deleting', true),
+    ('image', 'failed', 'deleting', true)
 on conflict on constraint status_transitions_pkey do update set built_in = true;
 
 create table atelier_internal.settings_vocabulary (

@@ -49,6 +49,7 @@ create table atelier.images (
     sha256 text,
     metadata jsonb,
     job_id uuid,
+    moving_to text,
     error_class text,
     error_message text,
     created_at timestamptz not null default now(),
@@ -59,7 +60,7 @@ create table atelier.images (
     constraint valid_store check (char_length(store) between 1 and 63),
     constraint valid_key check (atelier_internal.object_key_problem(s3_key) is null),
     constraint valid_url check (char_length(url) between 1 and 2048),
-    constraint valid_status check (status in ('pending', 'ready', 'failed')),
+    constraint valid_status check (status in ('pending', 'ready', 'failed', 'deleting')),
     constraint valid_width check (width > 0),
     constraint valid_height check (height > 0),
     constraint valid_file_size check (file_size >= 0),
@@ -67,9 +68,11 @@ create table atelier.images (
     constraint valid_sha256 check (sha256 ~ '^[0-9a-f]{64}$'),
     constraint valid_metadata check (atelier_internal.image_metadata_problem(metadata) is null),
     constraint ready_is_measured check (status <> 'ready' or num_nulls(width, height, file_size, mime_type, sha256) = 0),
-    constraint failed_has_message check (num_nulls(error_class, error_message) = case when status = 'failed' then 0 else 2 end)
+    constraint failed_has_message check (num_nulls(error_class, error_message) = case when status = 'failed' then 0 else 2 end),
+    constraint valid_moving_to check (char_length(moving_to) between 1 and 63 and moving_to <> store)
 );
 create index idx_images_client on atelier.images (client_id);
+create index idx_images_moving on atelier.images (moving_to, s3_key) where moving_to is not null;
 comment on table atelier.images is
     'Stored pictures: uploads, generated ones, inspirations. The bytes are in the store; the row says where, and what was measured there.';
 comment on column atelier.images.id is 'Identity of the image.';
@@ -78,7 +81,7 @@ comment on column atelier.images.store is 'Name of the store that holds the obje
 comment on column atelier.images.s3_bucket is 'Bucket in the store; empty for a store without buckets.';
 comment on column atelier.images.s3_key is 'Key of the object in the store, at most 1024 bytes. Stored once and never computed again.';
 comment on column atelier.images.url is 'Canonical unsigned address, if the store has one. Addresses for readers come from atelier.image_url().';
-comment on column atelier.images.status is 'pending (being inspected), ready (measured and usable) or failed (see error_message).';
+comment on column atelier.images.status is 'pending (waiting for its bytes, or being inspected), ready (measured and usable), failed (see error_message) or deleting (its object is being removed, and the row follows).';
 comment on column atelier.images.width is 'Width in pixels, measured from the bytes.';
 comment on column atelier.images.height is 'Height in pixels, measured from the bytes.';
 comment on column atelier.images.file_size is 'Size of the object in bytes.';
@@ -86,7 +89,8 @@ comment on column atelier.images.mime_type is 'Media type, told from the bytes.'
 comment on column atelier.images.sha256 is 'SHA-256 of the object, 64 hexadecimal digits.';
 comment on column atelier.images.metadata is
     'source (upload, generated or unsplash), originalFilename, altText, caption, exif; all optional. Generated images add provider, model, prompt and what the provider reported.';
-comment on column atelier.images.job_id is 'Job that inspects or inspected the object; no foreign key, since the job goes first.';
+comment on column atelier.images.job_id is 'Last job that inspected or moved the object; no foreign key, since the job goes first.';
+comment on column atelier.images.moving_to is 'Store that the object is being moved to; null: none.';
 comment on column atelier.images.error_class is 'Error class of a failed inspection.';
 comment on column atelier.images.error_message is 'Why the inspection failed, in plain words.';
 comment on column atelier.images.created_at is 'When the row was made.';

@@ -64,6 +64,30 @@ create trigger image_status before update on atelier.images
     for each row when (old.status is distinct from new.status)
     execute function atelier_internal.guard_image_update();
 
+create function atelier_internal.queue_objects_of_removed_images() returns trigger
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    -- Of one that is deleting the queue knows already. The address of an upload may take the file for up to a day.
+    perform atelier_internal.queue_deletions(
+                array_agg(row(g.store, g.s3_bucket, g.s3_key, null)::atelier_internal.deletion_request), 'its image was removed', g.delay)
+       from (select r.store, r.s3_bucket, r.s3_key,
+                    case when r.s3_key like 'clients/%/uploads/%'
+                         then greatest(interval '1 second', r.created_at + interval '1 day 1 minute' - now())
+                         else interval '1 second' end as delay
+               from removed r where r.status <> 'deleting') g
+      group by g.delay;
+    return null;
+end
+$$;
+comment on function atelier_internal.queue_objects_of_removed_images() is
+    'Queues the objects of images that are removed for deletion, also by the removal of their client.';
+
+create trigger image_removed after delete on atelier.images
+    referencing old table as removed
+    for each statement execute function atelier_internal.queue_objects_of_removed_images();
+
 create function atelier_internal.guard_submitted_asset() returns trigger
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp

@@ -99,7 +99,7 @@ comment on function atelier_internal.scene_image_id(uuid, text) is 'The image th
 
 create function atelier_internal.complete_settings(p_client_id uuid, p_settings jsonb, p_defaults jsonb, p_scene_image_id uuid, p_partial boolean)
 returns jsonb
-language plpgsql stable
+language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare

@@ -34,12 +34,32 @@ begin
             using errcode = 'invalid_parameter_value',
                   detail = case when p_provider is null then 'It is the value of pg_atelier.default_provider.' else 'It was asked for.' end,
                   hint = case when atelier_internal.is_embedded(generation_route.provider) then 'The embedded provider is named "offline".'
+                              when atelier_internal.is_store(generation_route.provider) then 'It is a store. SELECT provider FROM atelier.providers lists the providers.'
                               else format('ALTER SERVER %I OPTIONS (ADD %s ''...'');', generation_route.provider, v_option) end;
     end if;
 end
 $$;
 comment on function atelier_internal.generation_route(text, text) is
     'Pipeline, provider and model for an asset. The model is that of pipeline_models, else the one that the provider''s server names for the action. 22023 for an unknown type or a provider without a model, 42704 for an unknown provider, 42501 without USAGE on it, 0A000 for a type that no pipeline makes.';
+
+create function atelier_internal.output_store() returns text
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_store text := atelier_internal.setting('default_store');
+begin
+    if not atelier_internal.is_store(v_store) then
+        raise exception 'store "%" does not exist', left(v_store, 200)
+            using errcode = 'undefined_object', detail = 'It is the value of pg_atelier.default_store.',
+                  hint = 'SELECT store FROM atelier.stores lists the stores.';
+    end if;
+    perform atelier_internal.require_store(v_store);
+    return v_store;
+end
+$$;
+comment on function atelier_internal.output_store() is
+    'The store for new pictures, pg_atelier.default_store; 42704 when it is none, 42501 when the caller has no USAGE on its foreign server.';
 
 create function atelier_internal.enqueue_generation(
     p_asset_id uuid, p_client_id uuid, p_product_id uuid, p_type text, p_settings jsonb, p_provider text, p_priority integer, p_run_after timestamptz)
@@ -49,6 +69,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_route record := atelier_internal.generation_route(p_type, p_provider);
+    v_store text := atelier_internal.output_store();
     v_photo atelier.images;
     v_scene atelier.images;
     v_photo_id uuid;
@@ -86,6 +107,7 @@ begin
             jsonb_build_object(
                 'assetId', p_asset_id, 'clientId', p_client_id, 'productId', p_product_id,
                 'productImageId', v_photo.id, 'sceneImageId', v_scene.id,
+                'store', v_store, 'bucket', atelier_internal.store_bucket(v_store),
                 'settings', p_settings, 'prompt', atelier.build_prompt(p_settings, p_product_id)),
             v_waits_for)::atelier_internal.job_request],
         p_priority::smallint,
@@ -93,7 +115,7 @@ begin
 end
 $$;
 comment on function atelier_internal.enqueue_generation(uuid, uuid, uuid, text, jsonb, text, integer, timestamptz) is
-    'Enqueues the making of an asset and returns the job id. The job holds ids, settings and prompt as they are now, and waits for photos that are still being inspected.';
+    'Enqueues the making of an asset and returns the job id. The job holds ids, settings, prompt and store as they are now, and waits for photos that are still being inspected.';
 
 create function atelier_internal.require_product(p_client_id uuid, p_product_id uuid) returns void
 language plpgsql stable
@@ -147,7 +169,7 @@ begin
 end
 $$;
 comment on function atelier.create_generation_request(uuid, uuid, jsonb, uuid, text, uuid, text, integer, timestamptz, boolean) is
-    'Asks for an asset of a product and returns its id. The generationDefaults of the client are merged under settings; scene_image_id becomes sceneImageUrl. priority -100 (first) to 100 (last); run_after: not before. With enqueue false the asset is a draft, whose settings may be partial, until submit_generation. 22004 NULL, 22023 bad value, 23503 unknown or foreign id, 55000 no usable photo, 0A000 type that cannot be made, 42704 unknown provider, 42501 no USAGE on its foreign server.';
+    'Asks for an asset of a product and returns its id. The generationDefaults of the client are merged under settings; scene_image_id becomes sceneImageUrl. priority -100 (first) to 100 (last); run_after: not before. With enqueue false the asset is a draft, whose settings may be partial, until submit_generation. 22004 NULL, 22023 bad value, 23503 unknown or foreign id, 55000 no usable photo, 0A000 type that cannot be made, 42704 unknown provider or default store, 42501 no USAGE on its foreign server.';
 
 create function atelier_internal.lock_asset(p_asset_id uuid) returns atelier.generated_assets
 language plpgsql

@@ -150,11 +150,24 @@ set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_variable
 declare
+    v_image_id uuid;
+    v_image_status text;
     v_client_id uuid;
 begin
     perform atelier_internal.require('asset_id', asset_id is not null);
-    if not exists (select from atelier.generated_assets a where a.id = asset_id) then
+    select a.image_id into v_image_id from atelier.generated_assets a where a.id = asset_id;
+    if not found then
         perform atelier_internal.refuse_asset(asset_id, null);
+    end if;
+    -- The lock holds off the deletion of the object, or waits until that is decided.
+    select i.status into v_image_status from atelier.images i where i.id = v_image_id for key share;
+    if not found and v_image_id is not null then
+        perform atelier_internal.refuse_asset(asset_id, null);
+    elsif v_image_status = 'deleting' then
+        raise exception 'asset cannot be restored: its picture is being deleted'
+            using errcode = 'object_not_in_prerequisite_state',
+                  detail = format('Image %s of asset %s is deleting.', v_image_id, asset_id),
+                  hint = 'A deleted asset can be restored until pg_atelier.asset_undo_window has passed. atelier.create_generation_request() makes a new one.';
     end if;
     update atelier.generated_assets a set deleted_at = null
      where a.id = asset_id and a.deleted_at is not null
@@ -166,4 +179,4 @@ begin
 end
 $$;
 comment on function atelier.restore_asset(uuid) is
-    'Brings a deleted asset back and returns its id; one that is not deleted stays as it is. Work that the deletion cancelled stays cancelled, atelier.retry_asset() begins it again. P0002 for an unknown asset.';
+    'Brings a deleted asset back and returns its id; one that is not deleted stays as it is. Work that the deletion cancelled stays cancelled, atelier.retry_asset() begins it again. P0002 for an unknown asset, 55000 when its picture is being deleted already.';

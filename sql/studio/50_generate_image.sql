@@ -3,16 +3,21 @@
 insert into atelier_internal.pipelines (name, description, subject_table, on_failure, built_in) values
     ('generate_image', 'Makes the picture of a generated asset.', 'atelier.generated_assets', 'atelier_internal.fail_generate_image', true),
     ('inspect_image', 'Measures and hashes an object that was registered as an image.', 'atelier.images', 'atelier_internal.fail_inspect_image', true),
-    ('delete_object', 'Removes a stored object that no image refers to.', null, null, true)
+    ('delete_objects', 'Removes stored objects that nobody holds any more.', null, 'atelier_internal.fail_delete_objects', true),
+    ('move_object', 'Moves the object of an image to another store.', 'atelier.images', 'atelier_internal.fail_move_object', true)
 on conflict (name) do update
     set description = excluded.description, subject_table = excluded.subject_table, on_failure = excluded.on_failure, built_in = true;
 
-insert into atelier_internal.steps (pipeline, position, name, action, prepare, settle, built_in) values
-    ('generate_image', 1, 'generate', 'ai.image', 'atelier_internal.prepare_generate_image', 'atelier_internal.settle_generate_image', true),
-    ('inspect_image', 1, 'inspect', 'storage.head', 'atelier_internal.prepare_inspect_image', 'atelier_internal.settle_inspect_image', true),
-    ('delete_object', 1, 'delete', 'storage.delete', 'atelier_internal.prepare_delete_object', null, true)
+insert into atelier_internal.steps (pipeline, position, name, action, prepare, settle, discard, built_in) values
+    ('generate_image', 1, 'generate', 'ai.image', 'atelier_internal.prepare_generate_image', 'atelier_internal.settle_generate_image',
+        'atelier_internal.discard_generate_image', true),
+    ('inspect_image', 1, 'inspect', 'storage.head', 'atelier_internal.prepare_inspect_image', 'atelier_internal.settle_inspect_image', null, true),
+    ('delete_objects', 1, 'delete', 'storage.delete', 'atelier_internal.prepare_delete_objects', 'atelier_internal.settle_delete_objects', null, true),
+    ('move_object', 1, 'move', 'storage.put', 'atelier_internal.prepare_move_object', 'atelier_internal.settle_move_object',
+        'atelier_internal.discard_move_object', true)
 on conflict (pipeline, position) do update
-    set name = excluded.name, action = excluded.action, prepare = excluded.prepare, settle = excluded.settle, built_in = true;
+    set name = excluded.name, action = excluded.action, prepare = excluded.prepare, settle = excluded.settle, discard = excluded.discard,
+        built_in = true;
 
 insert into atelier_internal.asset_pipelines (asset_type, pipeline, built_in) values ('image', 'generate_image', true)
 on conflict on constraint asset_pipelines_pkey do update set pipeline = excluded.pipeline, built_in = true;
@@ -31,6 +36,20 @@ return case when p_settings ->> 'aspectRatio' ~ '^[1-9][0-9]{0,2}:[1-9][0-9]{0,2
             then jsonb_build_object('aspect_ratio', p_settings -> 'aspectRatio') else '{}' end;
 comment on function atelier_internal.image_parameters(jsonb) is
     'What the settings say in the words that every provider''s image call knows: aspect_ratio. The prompt says the rest.';
+
+create function atelier_internal.picture_input(p_role text, p_image atelier.images) returns jsonb
+language sql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+return jsonb_build_object('role', p_role, 'sha256', p_image.sha256)
+       || atelier_internal.object_reference(p_image.store, p_image.s3_bucket, p_image.s3_key);
+comment on function atelier_internal.picture_input(text, atelier.images) is 'A picture as the input of an order.';
+
+create function atelier_internal.generated_key(p_client_id uuid, p_image_id uuid) returns text
+language sql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+return format('clients/%s/generated/%s', p_client_id, p_image_id);
+comment on function atelier_internal.generated_key(uuid, uuid) is
+    'Key of the picture of an attempt, without the extension that its type gives it. The engine alone writes there.';
 
 create function atelier_internal.prepare_generate_image(p_leases atelier_internal.lease[])
 returns table (job_id uuid, request jsonb, error_class text, error_message text)
@@ -54,10 +73,10 @@ begin
     select f.job_id,
            case when refusal.class is null then jsonb_build_object(
                'prompt', f.input -> 'prompt',
-               'inputs', jsonb_build_array(jsonb_build_object('role', 'product', 'store', photo.store, 'key', photo.s3_key, 'sha256', photo.sha256))
-                   || case when scene.id is null then '[]'
-                           else jsonb_build_array(jsonb_build_object('role', 'scene', 'store', scene.store, 'key', scene.s3_key, 'sha256', scene.sha256)) end,
-               'output', jsonb_build_object('store', 'file', 'key_prefix', format('clients/%s/generated/%s', f.client_id, f.image_id)))
+               'inputs', jsonb_build_array(atelier_internal.picture_input('product', photo))
+                   || case when scene.id is null then '[]' else jsonb_build_array(atelier_internal.picture_input('scene', scene)) end,
+               'output', jsonb_build_object('store', f.input -> 'store', 'key_prefix', atelier_internal.generated_key(f.client_id, f.image_id))
+                   || case coalesce(f.input ->> 'bucket', '') when '' then '{}' else jsonb_build_object('bucket', f.input -> 'bucket') end)
                || case when atelier_internal.is_embedded(f.provider) then jsonb_build_object('settings', f.input -> 'settings')
                        else jsonb_build_object('parameters', atelier_internal.image_parameters(f.input -> 'settings')) end end,
            refusal.class,
@@ -73,9 +92,9 @@ begin
                     when f.deleted_at is not null then 'the asset was deleted'
                     when f.status not in ('pending', 'generating') then format('the asset is %s', f.status)
                     when photo.id is null then 'the product photo was removed'
-                    when photo.status <> 'ready' then 'the product photo is not ready: ' || coalesce(photo.error_message, 'it is being inspected')
+                    when photo.status <> 'ready' then 'the product photo is not ready: ' || coalesce(photo.error_message, case photo.status when 'deleting' then 'it is being deleted' else 'it is being inspected' end)
                     when f.input ->> 'sceneImageId' is not null and scene.id is null then 'the scene image was removed'
-                    when scene.status <> 'ready' then 'the scene image is not ready: ' || coalesce(scene.error_message, 'it is being inspected') end
+                    when scene.status <> 'ready' then 'the scene image is not ready: ' || coalesce(scene.error_message, case scene.status when 'deleting' then 'it is being deleted' else 'it is being inspected' end) end
      ) as refusal (class, message);
 end
 $$;
@@ -102,8 +121,8 @@ begin
         select f.* from found f where f.status = 'generating' and f.deleted_at is null
     ), stored as (
         insert into atelier.images
-            (id, client_id, store, s3_key, status, width, height, file_size, mime_type, sha256, metadata, job_id)
-        select w.image_id, w.client_id, w.result #>> '{object,store}', w.result #>> '{object,key}', 'ready',
+            (id, client_id, store, s3_bucket, s3_key, status, width, height, file_size, mime_type, sha256, metadata, job_id)
+        select w.image_id, w.client_id, w.result #>> '{object,store}', coalesce(w.result #>> '{object,bucket}', ''), w.result #>> '{object,key}', 'ready',
                (w.result ->> 'width')::integer, (w.result ->> 'height')::integer, (w.result ->> 'size')::bigint,
                w.result ->> 'mime', w.result ->> 'sha256',
                coalesce(w.result -> 'metadata', '{}')
@@ -125,10 +144,9 @@ begin
      where a.id = s.subject_id and a.job_id = s.job_id and a.status = 'generating' and a.deleted_at is not null;
 
     -- Nobody wants the other pictures any more.
-    perform atelier_internal.enqueue_jobs('delete_object', array_agg(
-                row(s.image_id, s.client_id, s.result #>> '{object,store}', null,
-                    jsonb_build_object('store', s.result #> '{object,store}', 'bucket', '', 'key', s.result #> '{object,key}'),
-                    '{}')::atelier_internal.job_request))
+    perform atelier_internal.queue_deletions(
+                array_agg(row(s.result #>> '{object,store}', s.result #>> '{object,bucket}', s.result #>> '{object,key}', null)::atelier_internal.deletion_request),
+                'nobody wants the picture any more')
        from unnest(p_settlements) as s
       where s.job_id <> all (v_completed)
      having count(*) > 0;
@@ -136,6 +154,17 @@ end
 $$;
 comment on function atelier_internal.settle_generate_image(atelier_internal.settlement[]) is
     'Records the pictures and completes their assets. Assets deleted meanwhile go to error; pictures that nobody wants any more are deleted from the store.';
+
+create function atelier_internal.discard_generate_image(p_leases atelier_internal.lease[]) returns setof atelier_internal.deletion_request
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+    select l.input ->> 'store', l.input ->> 'bucket', atelier_internal.generated_key(l.client_id, l.image_id) || '.jpg', null::uuid
+      from unnest(p_leases) as l
+     where atelier_internal.is_embedded(l.provider)
+$$;
+comment on function atelier_internal.discard_generate_image(atelier_internal.lease[]) is
+    'What attempts of the embedded provider may have left, which composes JPEGs. One that is paid for left a receipt, if anything.';
 
 create function atelier_internal.fail_generate_image(p_failures atelier_internal.failure[]) returns void
 language plpgsql

@@ -51,10 +51,9 @@ select isnt((select image_id from atelier_internal.attempts where id = :a_attemp
 select pg_temp.settle(array[pg_temp.answer(:'a_lease', null, '{"object":{"store":"file","key":"late"}}')]) as ignored \gset
 select is(pg_temp.state_of(:'job'), 'leased', 'fence: the late answer changes nothing');
 select is((select outcome from atelier.attempts where attempt_id = :a_attempt_id), 'stale', 'its attempt is marked stale');
-select is((select input ->> 'key' from atelier_internal.jobs where pipeline = 'delete_object'), 'late', 'and what it stored is queued for deletion');
+select is((select key from atelier_internal.object_deletions), 'late', 'and what it stored is queued for deletion');
 select pg_temp.settle(array[pg_temp.answer(:'a_lease', null, '{"object":{"store":"file","key":"late"}}')]) as ignored \gset
-select is((select count(*) from atelier_internal.jobs where pipeline = 'delete_object'), 1::bigint, 'once');
-select atelier_internal.cancel_jobs(array(select id from atelier_internal.jobs where pipeline = 'delete_object'), 'test') as ignored \gset
+select is((select count(*) from atelier_internal.object_deletions), 1::bigint, 'once');
 select pg_temp.settle(array[pg_temp.answer(:'b_lease')]) as ignored \gset
 select is(pg_temp.state_of(:'job'), 'completed', 'the current attempt completes it');
 

@@ -1,7 +1,7 @@
 \set QUIET on
 begin;
 \ir engine_fixture.psql
-select plan(92);
+select plan(94);
 
 -- A paid provider for each policy. Nothing is called here.
 create server careful foreign data wrapper atelier_gemini options (image_model 'm');
@@ -25,7 +25,7 @@ create function pg_temp.used(p_job uuid) returns bigint language sql as $$
     select count(*) from atelier.usage_ledger l where l.job_id = p_job
 $$;
 create function pg_temp.deletions() returns text[] language sql as $$
-    select coalesce(array_agg(j.input ->> 'key' order by j.input ->> 'key'), '{}') from atelier_internal.jobs j where j.pipeline = 'delete_object'
+    select coalesce(array_agg(d.key order by d.key), '{}') from atelier_internal.object_deletions d
 $$;
 \set picture '{"object":{"store":"file","key":"late"}}'
 \set one_image '[{"unit":"image","quantity":1}]'
@@ -108,7 +108,7 @@ select is(pg_temp.used(:'job'), 1::bigint, 'late: what it used stands in the led
 select is(pg_temp.deletions(), array['late'], 'late: what it stored is queued for deletion');
 select pg_temp.settle(array[pg_temp.answer(:'a_lease', null, :'picture', :'one_image')]) as ignored \gset
 select is(pg_temp.used(:'job') || ' ' || array_to_string(pg_temp.deletions(), ','), '1 late', 'late: all of it once');
-select atelier_internal.cancel_jobs(array(select id from atelier_internal.jobs where pipeline = 'delete_object'), 'test') as ignored \gset
+delete from atelier_internal.object_deletions;
 select pg_temp.settle(array[pg_temp.answer(:'b_lease', 'outcome_unknown')]) as ignored \gset
 select is(pg_temp.state_of(:'job'), 'held:outcome_unknown', 'an answer of that class holds as well');
 select atelier.resolve_unknown(:'job'::uuid, 'fail') as ignored \gset
@@ -156,7 +156,7 @@ select pg_temp.settle(array[pg_temp.answer(:'a_lease', null, :'picture', :'one_i
 select is(pg_temp.state_of(:'job') || ' ' || pg_temp.attempt(:a_attempt_id) || ' ' || pg_temp.used(:'job'), 'cancelled:cancelled stale true 1',
           'its receipt changes no job but is on record');
 select is(pg_temp.deletions(), array['late'], 'and its object is queued for deletion');
-select atelier_internal.cancel_jobs(array(select id from atelier_internal.jobs where pipeline = 'delete_object'), 'test') as ignored \gset
+delete from atelier_internal.object_deletions;
 
 -- a call whose answer nobody waits for any more is aborted
 select (pg_temp.enqueue_paid('careful'))[1] as job \gset
@@ -167,6 +167,10 @@ select is(pg_temp.attempt(:a_attempt_id), 'failed outcome_unknown true', 'that i
 select is((select explanation like '%attempt ' || :a_attempt_id || ': test outcome_unknown%' from atelier.explain_job(:'job')), true, 'explain: the attempt is still named');
 select is((select (ok, finding)::text from atelier.self_check() where area = 'job'),
           '(f,"1 job(s) of provider careful are held: their last call may have been done, and billed")', 'self_check tells of what waits for a decision');
+select pg_temp.settle(array[pg_temp.answer(:'a_lease', 'cancelled', :'picture', :'one_image')]) as ignored \gset
+select is(pg_temp.used(:'job') || ' ' || array_to_string(pg_temp.deletions(), ','), '1 late', 'but what it used until then is paid for, and what it left deleted');
+select is((select explanation like '%held%' or reason = 'outcome_unknown' from atelier.explain_job(:'job')), true, 'explain: it still waits for a decision');
+delete from atelier_internal.object_deletions;
 select matches((select advice from atelier.self_check() where area = 'job'), 'atelier.resolve_unknown\(''careful'', ''retry''\)', 'and of how to decide');
 select atelier_internal.cancel_jobs(array[:'job'::uuid], 'test') as ignored \gset
 select is((select count(*) from atelier.self_check() where area = 'job'), 0::bigint, 'self_check says nothing of it when nothing waits');
@@ -242,6 +246,7 @@ select * from pg_temp.lease() \gset a_
 select atelier_internal.settle_rejected(1, :a_attempt_id, 1, pg_temp.answer(:'a_lease')::text, '23505', 'no room') as done \gset
 select is(:'done' || pg_temp.attempt(:a_attempt_id), 't', 'rejected: another lease of the same number is left alone');
 select atelier_internal.cancel_jobs(array(select id from atelier_internal.jobs), 'test') as ignored \gset
+delete from atelier_internal.object_deletions;
 select pg_temp.make_due() \gset i_
 
 -- another incarnation

@@ -141,7 +141,7 @@ select is((select array_agg(format('%s %s: %s', area, case when ok then 'ok' els
     'provider ok: provider openai has no price, so what it costs is unknown',
     'provider ok: provider own has no price, so what it costs is unknown',
     'provider ok: provider owned has no price, so what it costs is unknown',
-    'provider NOT OK: foreign server offline is never used: the embedded provider of that name comes first',
+    'provider NOT OK: foreign server offline is never used: what is embedded under that name comes first',
     'user mapping NOT OK: the key in the mapping for atelier_owner of provider members could be read by options_member',
     'user mapping NOT OK: the key in the mapping for public of provider owned could be read by options_owner',
     'user mapping NOT OK: the mapping for options_owner of provider openai is never used',

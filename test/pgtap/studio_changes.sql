@@ -89,10 +89,10 @@ select is(count(*), 0::bigint, 'X-58: its job is gone') from atelier_internal.jo
 select pg_temp.request(:'north', :'chair', 'generating') as running \gset
 select atelier.cancel_generation(:'running');
 select is(atelier.asset_status(:'running') ->> 'error', 'cancelled: on request', 'X-58: so can one that is being made');
-select count(*) as deletions from atelier_internal.jobs where pipeline = 'delete_object' \gset
+select count(*) as deletions from atelier.deletion_queue \gset
 select pg_temp.succeed(:'running');
 select is(atelier.asset_status(:'running') ->> 'status', 'error', 'X-58, E-02: a result that comes later changes nothing');
-select is(count(*), :'deletions'::bigint + 1, 'X-58, E-02: its object is to be deleted') from atelier_internal.jobs where pipeline = 'delete_object';
+select is(count(*), :'deletions'::bigint + 1, 'X-58, E-02: its object is to be deleted') from atelier.deletion_queue;
 select is(count(*), 0::bigint, 'X-58: and no image row is made') from atelier.images where s3_key = (pg_temp.order_of(:'running') #>> '{request,output,key_prefix}') || '.png';
 insert into atelier.generated_assets (client_id, product_id, status, settings, job_id) values (:'north', :'chair', 'generating', pg_temp.whole(), gen_random_uuid()) returning id as jobless \gset
 select atelier.cancel_generation(:'jobless');
@@ -117,13 +117,13 @@ select lives_ok(format('select atelier.retry_asset(%L)', :'running'), 'S0-20: an
 select pg_temp.request(:'north', :'chair', 'generating') as vanished \gset
 update atelier.generated_assets set deleted_at = now() where id = :'vanished';
 select pg_temp.succeed(:'vanished');
-select ok(exists (select from atelier_internal.jobs j where j.pipeline = 'delete_object' and j.input ->> 'key' = (pg_temp.order_of(:'vanished') #>> '{request,output,key_prefix}') || '.png'
-        and j.input ->> 'store' = 'file' and j.input ->> 'bucket' = ''), 'X-58: the picture of a deleted asset is to be deleted');
+select ok(exists (select from atelier.deletion_queue d where d.store = 'file' and d.bucket = ''
+        and d.key = (pg_temp.order_of(:'vanished') #>> '{request,output,key_prefix}') || '.png'), 'X-58: the picture of a deleted asset is to be deleted');
 select is(image_id, null, 'X-58: and not recorded') from atelier.generated_assets where id = :'vanished';
 select pg_temp.request(:'north', :'chair', 'generating') as moved_on \gset
 select atelier_internal.settle_generate_image(array[row(gen_random_uuid(), :'moved_on', :'north', '{}', 1, gen_random_uuid(), 'offline', 'compose',
     '{"object": {"store": "file", "key": "changes/former-job.png"}, "mime": "image/png", "width": 1, "height": 1, "size": 1}')::atelier_internal.settlement]);
-select ok(a.status = 'generating' and exists (select from atelier_internal.jobs j where j.input ->> 'key' = 'changes/former-job.png'), 'E-02: the picture of a former job completes nothing and is to be deleted')
+select ok(a.status = 'generating' and exists (select from atelier.deletion_queue d where d.key = 'changes/former-job.png'), 'E-02: the picture of a former job completes nothing and is to be deleted')
   from atelier.generated_assets a where a.id = :'moved_on';
 select pg_temp.request(:'north', :'chair', 'queued') as bare_delete \gset
 select job_id as bare_job from atelier.generated_assets where id = :'bare_delete' \gset
@@ -140,15 +140,6 @@ select is(:jobs_before, 2, 'S0-52: two jobs work for the product');
 delete from atelier.products where id = :'stool';
 select is(count(*), 0::bigint, 'S0-52: removing a product cancels them') from atelier_internal.jobs where subject_id in (:'stool_running', :'stool_pending');
 select is(count(*), 2::bigint, 'S0-52: with the reason') from atelier_internal.history_failed where subject_id in (:'stool_running', :'stool_pending') and state = 'cancelled' and error_message = 'the asset was removed';
-
--- Objects that nobody holds
-select atelier_internal.enqueue_jobs('delete_object', array[
-    row(null, null, 'file', null, '{"store": "file", "bucket": "", "key": "changes/nobody.jpg"}', null),
-    row(null, null, 'file', null, '{"store": "file", "bucket": "", "key": "changes/chair.jpg"}', null)]::atelier_internal.job_request[]) as pair \gset
-select pg_temp.lease_all();
-select is(o.body -> 'request', '{"objects": [{"store": "file", "key": "changes/nobody.jpg"}]}'::jsonb, 'DESIGN 3.4: an object that no row holds is deleted')
-  from pg_temp.orders o where o.body #>> '{lease,job}' = (:'pair'::uuid[])[1]::text;
-select row_eq(format('select state, error_message from atelier_internal.history_failed where job_id = %L', (:'pair'::uuid[])[2]), row('cancelled'::text, 'an image refers to the object'::text), 'DESIGN 3.4: one that a row holds is left alone');
 
 -- Listing
 select atelier.create_client('East', 'changes-east') as east \gset

@@ -17,14 +17,15 @@ select is(count(*), 1::bigint, 'S0-38: and is not inspected twice') from atelier
 select matches(pg_temp.error_of(format('select atelier.register_image(%s)', replace(bad.arguments, '@', quote_literal(:'north')))), bad.expected, 'S0-38: register_image refuses ' || left(bad.arguments, 60))
   from (values
     ($$null, 'a.jpg'$$, '^22004 \| client_id'), ($$gen_random_uuid(), 'a.jpg'$$, '^23503 \| client not found'), ($$@, null$$, '^22004 \| key'), ($$@, 'a.jpg', null$$, '^22004 \| store'),
-    ($$@, 'a.jpg', 's3'$$, '^22023 \| store "s3" is not known \| Known stores: file'), ($$@, ''$$, '^22023 \| key is not valid: it is empty'),
+    ($$@, 'a.jpg', 's3'$$, '^42704 \| store "s3" does not exist \| You may use: file\. A DBA makes a store with CREATE SERVER s3 '), ($$@, ''$$, '^22023 \| key is not valid: it is empty'),
     ($$@, '/etc/passwd'$$, '^22023 \| key is not valid: it begins with a slash'), ($$@, '../secret.jpg'$$, '^22023 \| key is not valid: a part of it is "." or ".."'),
     ($$@, e'a\\b.jpg'$$, '^22023 \| key is not valid: it holds a backslash'), ($$@, 'a/' || repeat('x', 256)$$, '^22023 \| key is not valid: a part of it is longer than 255 bytes'),
     ($$@, 'a/../b.jpg'$$, '^22023'), ($$@, 'a/..'$$, '^22023'), ($$@, 'a//b.jpg'$$, '^22023 \| key is not valid: a part of it is empty'), ($$@, 'a/'$$, '^22023'),
     ($$@, E'a\tb'$$, '^22023 \| key is not valid: it holds a control character'), ($$@, E'a\u0085b'$$, '^22023'), ($$@, repeat('x', 1025)$$, '^22023 \| key is not valid: it is longer'),
     ($$@, 'a.jpg', 'file', '[]'$$, '^22023 \| image metadata "metadata" is not valid'), ($$@, 'a.jpg', 'file', '{"source": "moon"}'$$, '^22023 \| image metadata "source" is not valid \| Its value is "moon"'),
     ($$@, 'clients/aaaaaaaa-0000-4000-8000-000000000001/a.jpg'$$, '^42501 \| the object belongs to another client'), ($$@, 'clients'$$, '^42501'),
-    ($$@, 'clients/' || @ || '/generated/x.jpg'$$, '^22023 \| keys below clients/.*/generated/ are not for registration')
+    ($$@, 'clients/' || @ || '/generated/x.jpg'$$, '^22023 \| keys below clients/.*/generated/ are not for registration'),
+    ($$@, 'clients/' || @ || '/uploads/x.jpg'$$, '^22023 \| keys below clients/.*/uploads/ are not for registration \| .* \| Uploads have rules of their own: atelier.request_upload\(\)')
   ) as bad (arguments, expected);
 select matches(pg_temp.error_of(format('select atelier.register_image(%L, %L)', :'south', 'photos/chair 1.jpg')), '^42501 \| the object belongs to another client \| The key is "photos/chair 1.jpg"\. \| Put a copy',
     'S0-30: a key of another client is refused');
@@ -87,7 +88,7 @@ select is(atelier.image_url(:'photo'), 'file://' || atelier_internal.percent_enc
 select is(atelier.image_url(:'photo', '1 hour'), atelier.image_url(:'photo'), 'X-36: an address of the file store does not expire');
 select is(atelier.image_url(null), null, 'S0-81: no image, no address');
 select matches(pg_temp.error_of('select atelier.image_url(gen_random_uuid())'), '^P0002 \| image not found', 'S0-81: an unknown image');
-select matches(pg_temp.error_of(format('select atelier.image_url(%L, %L)', :'photo', '-1 hour')), '^22023 \| expires must be longer', 'S0-81: a lifetime that is over');
+select matches(pg_temp.error_of(format('select atelier.image_url(%L, %L)', :'photo', '-1 hour')), '^22023 \| expires must be from 1 second to 7 days', 'S0-81: a lifetime that is over');
 select is(atelier_internal.percent_encode('a/Ä b%?#"~_-.x'), 'a/%C3%84%20b%25%3F%23%22~_-.x', 'S0-81: addresses are percent-encoded');
 select is(atelier_internal.percent_decode(atelier_internal.percent_encode(path)), path, 'S0-81: and decode to ' || path) from unnest(array['a/Ä b%?#"~', '100%', '%41', '日本/語.jpg', 'plain']) as path;
 select is(atelier_internal.percent_decode('%FF%FE'), null, 'S0-81: what is not UTF-8 decodes to nothing');

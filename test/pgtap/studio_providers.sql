@@ -125,7 +125,7 @@ select is(pg_temp.outcome(:'orphan'), 'failed invalid_request: role "providers_s
 -- Lanes of providers that had no job yet
 select is(pg_temp.refusal('providers_dba', 'select atelier.set_lane_limit(''spare'', ''next-model'', 3)'), 'no error', 'a DBA limits a lane before its first job');
 select is((select max_in_flight from atelier.lanes where provider = 'spare' and model = 'next-model'), 3, 'and it is there');
-select is(pg_temp.refusal('providers_dba', 'select atelier.set_lane_limit(''sprae'', ''next-model'', 3)'), '42704 | provider "sprae" does not exist | SELECT provider FROM atelier.providers lists them.', 'a lane of nobody is refused');
+select is(pg_temp.refusal('providers_dba', 'select atelier.set_lane_limit(''sprae'', ''next-model'', 3)'), '42704 | provider "sprae" does not exist | SELECT provider FROM atelier.providers and SELECT store FROM atelier.stores list them.', 'a lane of nobody is refused');
 select is(pg_temp.refusal('providers_dba', 'select atelier.set_lane_limit(''studio'', ''model-of-the-row'', 3)'), 'no error', 'the lane of a server that was dropped can still be limited');
 
 -- A key that stands in a mapping is in nothing that pg_atelier shows or keeps. The search does not spell it, so as not to find itself.

@@ -67,7 +67,7 @@ select matches(pg_temp.error_of(format($$ update atelier.generated_assets set st
 select matches(pg_temp.error_of(format($$ update atelier.generated_assets set status = 'ready' where id = %L $$, pg_temp.asset('pending'))),
     '^23514 \| generated asset cannot change from pending to ready', 'S0-12: an unknown status is refused');
 select is(pg_temp.error_of($$ update atelier.images set status = 'failed', error_class = 'timeout', error_message = 'x' where id = 'aaaaaaaa-0000-4000-8000-000000000003' $$),
-    '23514 | image cannot change from ready to failed | The row has the id aaaaaaaa-0000-4000-8000-000000000003. | ready is final. | status',
+    '23514 | image cannot change from ready to failed | The row has the id aaaaaaaa-0000-4000-8000-000000000003. | From ready it may change to: deleting. | status',
     'S0-38: a ready image stays ready');
 select lives_ok(format($$ update atelier.generated_assets set error_message = error_message where id = %L $$, pg_temp.asset('error')), 'S0-12: an UPDATE without a change is no transition');
 

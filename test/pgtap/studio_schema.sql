@@ -43,7 +43,7 @@ select set_eq($$ select * from pg_temp.columns_of('atelier.images') $$, $$ value
     ('url', 'text', false, null), ('status', 'text', true, '''pending''::text'),
     ('width', 'integer', false, null), ('height', 'integer', false, null), ('file_size', 'bigint', false, null),
     ('mime_type', 'text', false, null), ('sha256', 'text', false, null), ('metadata', 'jsonb', false, null),
-    ('job_id', 'uuid', false, null), ('error_class', 'text', false, null), ('error_message', 'text', false, null),
+    ('job_id', 'uuid', false, null), ('moving_to', 'text', false, null), ('error_class', 'text', false, null), ('error_message', 'text', false, null),
     ('created_at', 'timestamp with time zone', true, 'now()') $$, 'S0-38, X-59: columns of images, sizes in bigint');
 select set_eq($$ select * from pg_temp.columns_of('atelier.collections') $$, $$ values
     ('id', 'uuid', true, 'gen_random_uuid()'), ('client_id', 'uuid', true, null), ('name', 'text', true, null),
@@ -119,7 +119,7 @@ select set_eq($$ select c.conrelid::regclass::text, c.conname::text from pg_cons
     ('atelier.images', 'valid_store'), ('atelier.images', 'valid_key'), ('atelier.images', 'valid_url'), ('atelier.images', 'valid_status'),
     ('atelier.images', 'valid_width'), ('atelier.images', 'valid_height'), ('atelier.images', 'valid_file_size'),
     ('atelier.images', 'valid_mime_type'), ('atelier.images', 'valid_sha256'), ('atelier.images', 'valid_metadata'),
-    ('atelier.images', 'ready_is_measured'), ('atelier.images', 'failed_has_message'),
+    ('atelier.images', 'ready_is_measured'), ('atelier.images', 'failed_has_message'), ('atelier.images', 'valid_moving_to'),
     ('atelier.members', 'valid_role'), ('atelier.members', 'valid_status'),
     ('atelier.clients', 'valid_name'), ('atelier.clients', 'valid_slug'), ('atelier.clients', 'valid_settings'),
     ('atelier.users', 'valid_email'), ('atelier.users', 'valid_name'),
@@ -156,7 +156,8 @@ select is_empty($$
 select set_eq($$ select entity, from_status, to_status from atelier_internal.status_transitions $$, $$ values
     ('generated_asset', 'draft', 'pending'), ('generated_asset', 'pending', 'generating'), ('generated_asset', 'generating', 'completed'),
     ('generated_asset', 'generating', 'error'), ('generated_asset', 'pending', 'error'), ('generated_asset', 'error', 'pending'),
-    ('image', 'pending', 'ready'), ('image', 'pending', 'failed'), ('image', 'failed', 'pending') $$,
+    ('image', 'pending', 'ready'), ('image', 'pending', 'failed'), ('image', 'failed', 'pending'),
+    ('image', 'pending', 'deleting'), ('image', 'ready', 'deleting'), ('image', 'failed', 'deleting') $$,
     'S0-12, X-17, X-58: the transitions');
 
 select is_empty($$

@@ -1,0 +1,219 @@
+-- Pipeline delete_objects: what nobody holds any more is removed from its store, an image that is purged together with its rows.
+
+create function atelier_internal.images_in_use(p_images uuid[]) returns uuid[]
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off set plan_cache_mode = force_generic_plan
+as $$
+begin
+    return array(
+        select i.id from atelier.images i
+         where i.id = any (p_images)
+           and (i.moving_to is not null
+                or exists (select from atelier.generated_assets a where a.image_id = i.id and a.deleted_at is null)
+                or exists (select from atelier.product_images p where p.image_id = i.id)
+                or exists (select from atelier_internal.jobs j where j.id = i.job_id))
+        union
+        select u.id
+          from atelier.generated_assets a
+          join atelier_internal.jobs j on j.id = a.job_id
+         cross join lateral (values ((j.input ->> 'productImageId')::uuid), ((j.input ->> 'sceneImageId')::uuid)) as u (id)
+         where a.client_id = any (array(select i.client_id from atelier.images i where i.id = any (p_images)))
+           and a.status in ('pending', 'generating') and u.id = any (p_images));
+end
+$$;
+comment on function atelier_internal.images_in_use(uuid[]) is
+    'Those images that an asset shows, a product is shown by, or a live job works with.';
+
+create function atelier_internal.prepare_delete_objects(p_leases atelier_internal.lease[])
+returns table (job_id uuid, request jsonb, error_class text, error_message text)
+language plpgsql
+set search_path = pg_catalog, pg_temp
+set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off set plan_cache_mode = force_generic_plan
+as $$
+declare
+    v_jobs uuid[] := array(select l.job_id from unnest(p_leases) as l);
+    v_rows atelier_internal.object_deletions[] := array(
+        select d from atelier_internal.object_deletions d where d.job_id = any (v_jobs) for update skip locked);
+    v_doomed atelier_internal.object_deletions[];
+    v_held bigint[];
+    v_locked bigint[];
+    v_arriving bigint[];
+    v_used uuid[];
+begin
+    -- Whoever is about to use an image holds a lock on it, so that whoever comes after this look finds it deleting.
+    select coalesce(array_agg(r) filter (where i.id is null or mine.id is not null), '{}'),
+           coalesce(array_agg(r.id) filter (where i.id is not null and mine.id is null), '{}')
+      into v_rows, v_locked
+      from unnest(v_rows) as r
+      left join atelier.images i on i.id = r.image_id
+      left join lateral (select own.id from atelier.images own where own.id = i.id for update skip locked) as mine on true;
+    v_used := atelier_internal.images_in_use(array(select r.image_id from unnest(v_rows) as r where r.image_id is not null));
+
+    with places as materialized (
+        select n.store, atelier_internal.stores_at(n.store) as stores from (select distinct r.store from unnest(v_rows) as r) as n
+    ), judged as materialized (
+        select r,
+               case when i.id is null and r.ordered_at is null and exists (
+                        select from atelier.images m where m.moving_to = any (p.stores) and m.s3_key = r.key) then 'arriving'
+                    when i.id is null then 'doomed'
+                    when i.id is distinct from r.image_id or i.status <> 'deleting' and i.id = any (v_used) then 'held'
+                    else 'doomed' end as verdict
+          from unnest(v_rows) as r
+          join places p on p.store = r.store
+          left join lateral (
+                select h.id, h.status from atelier.images h
+                 where h.store = any (p.stores) and h.s3_bucket = r.bucket and h.s3_key = r.key
+                   -- An upload that was refused keeps its row, to say why, but not its object.
+                   and (h.id = r.image_id or not exists (select from atelier.uploads u where u.image_id = h.id and u.rejected_at is not null))
+                 order by h.id is not distinct from r.image_id limit 1) as i on true
+    )
+    select coalesce(array_agg(j.r) filter (where j.verdict = 'doomed'), '{}'),
+           coalesce(array_agg((j.r).id) filter (where j.verdict = 'held'), '{}'),
+           coalesce(array_agg((j.r).id) filter (where j.verdict = 'arriving'), '{}')
+      into v_doomed, v_held, v_arriving
+      from judged j;
+
+    delete from atelier_internal.object_deletions d where d.id = any (v_held);
+    update atelier_internal.object_deletions d
+       set job_id = null, run_after = now() + least(interval '1 minute', greatest(interval '1 second', now() - d.queued_at))
+     where d.id = any (v_locked || v_arriving);
+    update atelier_internal.object_deletions d set ordered_at = now()
+     where d.id = any (array(select r.id from unnest(v_doomed) as r where r.ordered_at is null));
+    update atelier.images i set status = 'deleting', error_class = null, error_message = null
+      from unnest(v_doomed) as r
+     where i.id = r.image_id and i.status <> 'deleting' and i.store = r.store and i.s3_bucket = r.bucket and i.s3_key = r.key;
+    -- A purge follows an image that was moved since it was queued.
+    perform atelier_internal.queue_deletions(
+                array_agg(row(i.store, i.s3_bucket, i.s3_key, i.id)::atelier_internal.deletion_request), max(r.reason))
+       from unnest(v_doomed) as r
+       join atelier.images i on i.id = r.image_id and i.status <> 'deleting'
+     having count(*) > 0;
+
+    return query
+    with ordered as materialized (
+        select r.job_id, jsonb_agg(atelier_internal.object_reference(r.store, r.bucket, r.key) order by r.id) as objects
+          from unnest(v_doomed) as r group by r.job_id
+    )
+    select v.id,
+           case when o.job_id is not null then jsonb_build_object('objects', o.objects) end,
+           case when o.job_id is null then 'cancelled' end,
+           case when o.job_id is null then 'none of its objects is to be deleted any more' end
+      from unnest(v_jobs) as v (id)
+      left join ordered o on o.job_id = v.id;
+end
+$$;
+comment on function atelier_internal.prepare_delete_objects(atelier_internal.lease[]) is
+    'Builds the orders to delete objects. What a row holds is taken out of the queue and left alone, what somebody holds locked comes later; an image that is purged becomes deleting.';
+
+create function atelier_internal.purge_images(p_images uuid[]) returns uuid[]
+language plpgsql
+set search_path = pg_catalog, pg_temp
+set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off set plan_cache_mode = force_generic_plan
+as $$
+declare
+    v_images uuid[] := array(
+        select i.id from atelier.images i where i.id = any (p_images) and i.status = 'deleting' for update skip locked);
+    v_assets uuid[] := array(
+        select a.id from atelier.generated_assets a
+         where a.image_id = any (v_images) and a.deleted_at is not null for update skip locked);
+    v_kept uuid[];
+begin
+    -- An asset that was made anew from one of them forgets it: so that row is changed too.
+    with mine as (
+        select n.id from atelier.generated_assets n where n.regenerated_from = any (v_assets) for no key update skip locked
+    )
+    select coalesce(array_agg(n.regenerated_from), '{}') into v_kept
+      from atelier.generated_assets n
+     where n.regenerated_from = any (v_assets) and n.id not in (select m.id from mine m);
+    v_images := array(
+        select v.id from unnest(v_images) as v (id)
+         where not exists (select from atelier.generated_assets a where a.image_id = v.id and (a.id <> all (v_assets) or a.id = any (v_kept))));
+    delete from atelier.generated_assets a where a.id = any (v_assets) and a.image_id = any (v_images);
+    delete from atelier.images i where i.id = any (v_images);
+    return array(select i.id from atelier.images i where i.id = any (p_images) and i.status = 'deleting');
+end
+$$;
+comment on function atelier_internal.purge_images(uuid[]) is
+    'Removes the rows of images whose objects are gone, and the deleted assets that they belonged to. Returns those left because somebody holds one of the rows locked.';
+
+create function atelier_internal.settle_delete_objects(p_settlements atelier_internal.settlement[]) returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off set plan_cache_mode = force_generic_plan
+as $$
+declare
+    v_rows atelier_internal.object_deletions[] := array(
+        select d from atelier_internal.object_deletions d
+         where d.job_id = any (array(select s.job_id from unnest(p_settlements) as s)) for update skip locked);
+    v_gone bigint[];
+    v_images uuid[];
+    v_left bigint[];
+    v_failures jsonb;
+begin
+    -- jsonb finds a key among a thousand without reading all of them.
+    with told as materialized (
+        select s.job_id,
+               (select coalesce(jsonb_object_agg(k.key, true), '{}')
+                  from jsonb_array_elements_text(coalesce(s.result -> 'deleted', '[]') || coalesce(s.result -> 'missing', '[]')) as k (key)) as gone,
+               (select coalesce(jsonb_object_agg(f.entry ->> 'key', f.entry), '{}')
+                  from jsonb_array_elements(coalesce(s.result -> 'failed', '[]')) as f (entry)) as failed
+          from unnest(p_settlements) as s
+    ), judged as materialized (
+        select r.id, r.image_id, t.gone ? r.key and r.ordered_at is not null as is_gone, t.failed -> r.key as failure
+          from unnest(v_rows) as r
+          join told t on t.job_id = r.job_id
+    )
+    select coalesce(array_agg(j.id) filter (where j.is_gone), '{}'),
+           array_agg(j.image_id) filter (where j.is_gone and j.image_id is not null),
+           coalesce(array_agg(j.id) filter (where not j.is_gone), '{}'),
+           jsonb_object_agg(j.id, j.failure) filter (where j.failure is not null)
+      into v_gone, v_images, v_left, v_failures
+      from judged j;
+    v_images := atelier_internal.purge_images(v_images);
+
+    delete from atelier_internal.object_deletions d
+     where d.id = any (v_gone) and not d.requeued and (d.image_id is null or d.image_id <> all (v_images));
+    update atelier_internal.object_deletions d
+       set job_id = null, requeued = false, ordered_at = case when d.image_id is not null then d.ordered_at end,
+           run_after = greatest(d.run_after, now() + interval '1 second')
+     where d.id = any (v_gone);
+    with waits as materialized (
+        select t.tries, atelier_internal.deletion_backoff(t.tries + 1) as wait
+          from (select distinct r.tries from unnest(v_rows) as r) as t
+    )
+    update atelier_internal.object_deletions d
+       set job_id = null, requeued = false, tries = least(d.tries + 1, 30000), run_after = greatest(d.run_after, now() + w.wait),
+           error_class = coalesce(v_failures #>> array[d.id::text, 'class'], 'storage_failed'),
+           error_message = coalesce(v_failures #>> array[d.id::text, 'message'], 'the store said nothing of it')
+      from waits w
+     where d.id = any (v_left) and w.tries = d.tries;
+end
+$$;
+comment on function atelier_internal.settle_delete_objects(atelier_internal.settlement[]) is
+    'Forgets what was deleted or was not there, with the rows of purged images; the rest is tried again after a backoff.';
+
+create function atelier_internal.fail_delete_objects(p_failures atelier_internal.failure[]) returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off set plan_cache_mode = force_generic_plan
+as $$
+begin
+    -- What failed together goes together: at times of their own a thousand objects would be a thousand requests.
+    with waits as materialized (
+        select t.tries, atelier_internal.deletion_backoff(t.tries + 1) as wait
+          from (select distinct o.tries from atelier_internal.object_deletions o
+                 where o.job_id = any (array(select x.job_id from unnest(p_failures) as x))) as t
+    )
+    update atelier_internal.object_deletions d
+       set job_id = null, requeued = false, tries = least(d.tries + 1, 30000), run_after = greatest(d.run_after, now() + w.wait),
+           error_class = coalesce(f.error_class, 'worker_lost'), error_message = coalesce(f.error_message, 'its job ended as ' || f.state)
+      from unnest(p_failures) as f, waits w
+     where d.job_id = f.job_id and w.tries = d.tries
+       and d.id = any (array(
+             select o.id from atelier_internal.object_deletions o
+              where o.job_id = any (array(select x.job_id from unnest(p_failures) as x)) for update skip locked));
+end
+$$;
+comment on function atelier_internal.fail_delete_objects(atelier_internal.failure[]) is
+    'Lets the objects of a job that ended otherwise be deleted by another one, after a backoff.';
