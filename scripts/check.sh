@@ -34,7 +34,8 @@ closing() {
 # Called as a step: everything that was started from the stage must be gone by now.
 nothing_left_running() {
   local pids
-  mapfile -t pids < <(stage_processes)
+  # The servers that tests start work in a directory of it.
+  mapfile -t pids < <(stage_processes; processes_of cwd)
   ((${#pids[@]} == 0)) || ! ps -o pid,ppid,user,args -p "$(IFS=,; echo "${pids[*]}")"
 }
 

@@ -2,7 +2,8 @@
 # make demo: from nothing to pictures. Installs missing packages, builds, starts a throw-away cluster as an ordinary
 # user, loads the catalogue of test/demo, asks for one picture of every entry and waits for all of them. The cluster
 # stays up until `make demo-stop`. Ends with 0 only if every picture was made and no two are the same.
-# With PROVIDER=gemini or openai on make's command line a provider that charges makes them: scripts/demo_paid.sh.
+# With PROVIDER=gemini or openai on make's command line a provider that charges makes them: scripts/demo_paid.sh. With
+# STORE=s3 photos and pictures lie in an S3 store: scripts/demo_store.sh.
 # usage: scripts/demo.sh [NAME]...     names of variables that count: those of make's command line
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -12,6 +13,8 @@ cd "$(dirname "$0")/.."
 . scripts/demo_lib.sh
 # shellcheck source=scripts/demo_paid.sh
 . scripts/demo_paid.sh
+# shellcheck source=scripts/demo_store.sh
+. scripts/demo_store.sh
 
 PATIENCE=${ATELIER_DEMO_PATIENCE:-600}
 SHEET=$PWD/build/demo/contact_sheet.png
@@ -40,16 +43,14 @@ start_cluster() {
     ask -c 'create extension pg_atelier'
 }
 
-# The photos go into the store as the server's user, below the folder of the client that they belong to.
 load_catalogue() {
-  local client photos
+  local client
   client=$(ask -c "select atelier.create_client('Demo', 'demo')") &&
-    photos=$(ask -c 'select atelier.store_path()')/clients/$client/photos &&
-    as_user mkdir -p "$photos" &&
-    cp build/demo/photos/* "$photos" &&
     cp test/demo/catalogue.json "$STAGE/tmp" &&
-    chown -R "$(ordinary_user):" "$photos" "$STAGE/tmp" &&
-    ask -v client="$client" -v catalogue="$STAGE/tmp/catalogue.json" -v provider="$PROVIDER" -v pictures="$LIMIT" -f test/demo/load.sql
+    bring_in_photos "$client" >"$STAGE/tmp/photos.json" &&
+    chown -R "$(ordinary_user):" "$STAGE/tmp" &&
+    ask -v client="$client" -v catalogue="$STAGE/tmp/catalogue.json" -v photos="$STAGE/tmp/photos.json" -v provider="$PROVIDER" \
+      -v pictures="$LIMIT" -f test/demo/load.sql
 }
 
 # A picture stands still when only a person can say how it goes on.
@@ -92,18 +93,20 @@ closing_table() {
 }
 
 make_sheet() {
-  rm -rf build/demo/pictures && mkdir -p build/demo/pictures &&
-    ask -c "
-      select coalesce(json_agg(json_build_object(
-               'file', atelier.store_path() || '/' || i.s3_key, 'product', p.name, 'settings', a.settings,
-               'provider', a.provider) order by a.created_at, a.id), '[]')
-        from atelier.generated_assets a
-        join atelier.products p on p.id = a.product_id
-        join atelier.images i on i.id = a.image_id
-       where a.status = 'completed'" >build/demo/pictures.json &&
+  rm -rf build/demo/pictures && fetch_pictures build/demo/pictures &&
+    ask -v directory="$PWD/build/demo/pictures" >build/demo/pictures.json <<'SQL' &&
+select coalesce(json_agg(json_build_object(
+         'file', :'directory' || '/' || regexp_replace(i.s3_key, '.*/', ''), 'product', p.name, 'settings', a.settings,
+         'provider', a.provider) order by a.created_at, a.id), '[]')
+  from atelier.generated_assets a
+  join atelier.products p on p.id = a.product_id
+  join atelier.images i on i.id = a.image_id
+ where a.status = 'completed'
+SQL
     test/demo/contact_sheet.sh build/demo/pictures.json "$SHEET"
 }
 
+choose_store "$@"
 choose_provider "$@"
 if is_paid; then
   find_highest_price
@@ -111,7 +114,9 @@ if is_paid; then
   ask_for_yes
 fi
 
-scripts/install_packages.sh build demo
+packages=(build demo)
+if is_s3; then packages+=(store); fi
+scripts/install_packages.sh "${packages[@]}"
 step 'demo-stop (a former demo, if any)' scripts/demo_stop.sh
 step photos test/demo/fetch_photos.sh build/demo
 step build make -s -j 2 CMAKE_FLAGS=-DATELIER_TESTS=OFF
@@ -120,6 +125,9 @@ use_stage "$(demo_directory)"
 claim_demo_directory
 step install scripts/fill_stage.sh "$STAGE"
 step 'cluster (socket only)' start_cluster || failed 'The cluster did not start.'
+if is_s3; then
+  step 'store (radosgw)' start_store || failed 'The store did not start.'
+fi
 if is_paid; then
   step "provider ($PROVIDER)" introduce_provider || failed 'The provider could not be made known.'
 fi
@@ -143,5 +151,6 @@ echo "$completed of $total pictures made, $different of them different."
 echo "Contact sheet:  $SHEET"
 if is_paid; then echo "Pictures:       $PWD/build/demo/bought"; fi
 echo "Look around:    psql -h $STAGE/c -U postgres atelier"
+if is_s3; then show_store; fi
 echo "When done:      make demo-stop$(is_paid && echo ', which also removes the copy of the key')"
 ((completed == total && different == total && total >= LIMIT)) || failed "Expected $LIMIT pictures, all made and all different."

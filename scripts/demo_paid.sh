@@ -138,8 +138,4 @@ SQL
 }
 
 # What was paid for outlives the cluster: demo-stop leaves build/demo.
-keep_pictures() {
-  mkdir -p build/demo/bought &&
-    ask -c "select atelier.store_path() || '/' || i.s3_key from atelier.generated_assets a join atelier.images i on i.id = a.image_id" |
-    xargs -r -d '\n' cp -t build/demo/bought
-}
+keep_pictures() { fetch_pictures build/demo/bought; }

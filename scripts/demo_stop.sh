@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# make demo-stop: stops the cluster of `make demo` and removes everything of it but build/demo. Fine when there is none.
+# make demo-stop: stops what `make demo` started and removes everything of it but build/demo. Fine when there is none.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=scripts/lib.sh
@@ -18,5 +18,6 @@ if [[ -L $directory || ! -d $directory || ($owner != "$(ordinary_user)" && $owne
 fi
 use_stage "$directory"
 if [[ -d $STAGE/c ]]; then as_user scripts/cluster.sh stop "$STAGE/c"; fi
+if [[ -d $STAGE/s3 ]]; then as_user scripts/radosgw.sh stop "$STAGE/s3"; fi
 remove_stage
 echo 'the demo is stopped and removed'

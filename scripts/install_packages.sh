@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what the named groups of work need, with apt. Does nothing, quickly, when all of it is there.
-# usage: scripts/install_packages.sh [--list] GROUP...    groups: build test demo versions
+# usage: scripts/install_packages.sh [--list] GROUP...    groups: build test demo store versions
 # Without root it asks sudo, and only if something is missing.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -30,12 +30,15 @@ packages_of() {
     test)
       echo libgtest-dev perl libipc-run-perl libtap-parser-sourcehandler-pgtap-perl "postgresql-$major-pgtap"
       echo shellcheck clang-format-14 curl patch procps python3
+      packages_of store
       ;;
     demo)
       echo ca-certificates jq libvips-tools fonts-dejavu-core
       # Where node came from elsewhere, npm came with it, and Debian's package would not go with that.
       command -v npm >/dev/null || echo npm
       ;;
+    # For scripts/radosgw.sh. None of them starts a service by itself.
+    store) echo radosgw ceph-mon ceph-osd curl python3 util-linux ;;
     versions) echo debootstrap ;;
     *) die "install_packages.sh: unknown group '$1'" ;;
   esac

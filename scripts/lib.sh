@@ -42,17 +42,20 @@ use_stage() {
   STAGE_BIN=$STAGE$(pg_config --bindir)
 }
 
-# The processes whose program lies in the stage: PostgreSQL, executors, media children.
-stage_processes() {
+# processes_of LINK: those whose link of that name in /proc leads into the stage.
+processes_of() {
   local link target
-  for link in /proc/[0-9]*/exe; do
+  for link in /proc/[0-9]*/"$1"; do
     target=$(readlink "$link" 2>/dev/null) || continue
     if [[ $target == "$STAGE"/* ]]; then
-      link=${link%/exe}
+      link=${link%/*}
       echo "${link#/proc/}"
     fi
   done
 }
+
+# The processes whose program lies in the stage: PostgreSQL, executors, media children.
+stage_processes() { processes_of exe; }
 
 # Ends what still runs from the stage, and removes the stage.
 remove_stage() {

@@ -1,20 +1,17 @@
--- Loads the catalogue of the demo: registers every photo, makes the products, asks for the first pictures.
--- psql variables: client (its id; its photos lie in the store already), catalogue (path of catalogue.json on the server),
--- provider, pictures (how many).
+-- Loads the catalogue of the demo: makes the products and asks for the first pictures.
+-- psql variables: client (its id), catalogue and photos (paths of catalogue.json and photos.json on the server), provider,
+-- pictures (how many).
 --
 -- catalogue.json:
 --   products: [{sku, name, category, roomTypes: [..], metadata (optional), photo}]
 --   requests: [{sku, settings: {..}, scene (optional)}]
--- photo and scene are file names below photos/.
+-- photo and scene are names of photos.json: {name: id of the image that was registered or uploaded}.
 begin;
 
 create temporary table catalogue as select pg_read_file(:'catalogue')::jsonb as content;
 
 create temporary table photos as
-select used.file, atelier.register_image(:'client', format('clients/%s/photos/%s', :'client', used.file)) as image_id
-  from (select product ->> 'photo' as file from catalogue, jsonb_array_elements(content -> 'products') as product
-        union
-        select request ->> 'scene' from catalogue, jsonb_array_elements(content -> 'requests') as request where request ? 'scene') as used;
+select key as file, value::uuid as image_id from jsonb_each_text(pg_read_file(:'photos')::jsonb);
 
 create temporary table products as
 select product ->> 'sku' as sku, product ->> 'photo' as file,

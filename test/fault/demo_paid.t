@@ -7,6 +7,7 @@ use strict;
 use warnings;
 use Cwd qw(abs_path);
 use File::Basename qw(dirname);
+use HTTP::Tiny;
 use IPC::Run;
 use JSON::PP;
 use Photo;
@@ -27,7 +28,7 @@ END { local $?; run_command([ $make, '-C', $tree, 'demo-stop' ]) if defined $tre
 
 # What may lie around in an environment, this time all of it at once.
 my %everything = (PROVIDER => 'gemini', MODEL => $Provider::MODEL, BASE_URL => $provider->url, PRICE => '0.04', LIMIT => 3,
-    YES => 1, GEMINI_API_KEY => $KEY, OPENAI_API_KEY => $KEY);
+    YES => 1, GEMINI_API_KEY => $KEY, OPENAI_API_KEY => $KEY, STORE => 's3');
 my @gemini = ('PROVIDER=gemini', "MODEL=$Provider::MODEL", 'BASE_URL=' . $provider->url, 'PRICE=0.04');
 my @openai = ('PROVIDER=openai', "MODEL=$Provider::MODEL", 'BASE_URL=' . $provider->url('/v1'), 'PRICE=0.04');
 my %key = (GEMINI_API_KEY => $KEY);
@@ -37,6 +38,7 @@ is($demo->{status}, 0, 'with everything in the environment alone the demo is mad
 like($demo->{output}, qr/^24 of 24 pictures made, 24 of them different\.$/m, 'by the embedded provider');
 unlike($demo->{output}, qr/provider|highest price/i, 'no plan is shown');
 is(called(), 0, 'and nobody was called');
+ok(!-e "$stage/s3", 'no other store was started');
 stop_demo();
 
 for my $case ([ 'y', "y\n" ], [ 'nothing', '' ], [ 'yes in the environment', '', \%everything ])
@@ -106,6 +108,24 @@ like($demo->{output}, qr/paused: no_credit/, 'and what keeps the others');
 cmp_ok($provider->counts->{calls}, '<=', 3, 'and no picture is asked for twice');
 stop_demo();
 
+# Into an S3 store that the demo starts itself.
+$provider->reset_counts;
+my @kept = glob "$tree/build/demo/bought/*.png";
+refuses([ @gemini, 'STORE=gcs' ], qr/knows no store 'gcs'/, 'another store');
+$demo = demo([ @gemini, 'LIMIT=2', 'YES=1', 'STORE=s3' ], environment => \%key);
+is($demo->{status}, 0, 'STORE=s3: the demo is made') or diag($demo->{output});
+like($demo->{output}, qr/^2 of 2 pictures made, 2 of them different\.$/m, 'STORE=s3: with all pictures');
+like($demo->{output}, qr/^A picture: +(http:\S+X-Amz-Signature=\S+)$/m, 'STORE=s3: and the address of one');
+my $address = $demo->{output} =~ /^A picture: +(\S+)$/m ? $1 : '';
+is(HTTP::Tiny->new->get($address)->{status}, 200, 'STORE=s3: which works');
+my ($list) = run_command([ 'bash', '-c', "cd $tree && . $stage/s3/environment && test/support/s3_client.py list" ]);
+is(scalar(() = $list =~ m{\tclients/[^/]+/generated/}g), 2, 'STORE=s3: the pictures lie in it');
+cmp_ok(scalar(() = $list =~ m{\tclients/[^/]+/uploads/}g), '>=', 20, 'STORE=s3: so do the photos');
+is(scalar(@bought = glob "$tree/build/demo/bought/*.png"), @kept + 2, 'STORE=s3: what was bought is kept outside of it');
+my @daemons = map { slurp_file($_) =~ /(\d+)/ } glob "$stage/s3/*.pid";
+stop_demo();
+is(scalar(grep { slurp_process($_, 'cmdline') =~ /ceph|radosgw/ } @daemons), 0, 'STORE=s3: demo-stop ends the store');
+
 $provider->stop;
 done_testing();
 
@@ -113,7 +133,10 @@ sub build_tree
 {
     run_command([ 'mkdir', '-p', $tree, "$work/bin", "$work/photos" ]);
     run_command([ 'cp', '-r', map({ "$root/$_" } qw(Makefile docs scripts test)), $tree ]);
-    my $catalogue = decode_json(slurp_file("$tree/test/demo/catalogue.json"));
+    # The photos of the test are PNGs, and an upload must be what its name says.
+    my $text = slurp_file("$tree/test/demo/catalogue.json") =~ s/\.jpg"/.png"/gr;
+    write_file("$tree/test/demo/catalogue.json", $text);
+    my $catalogue = decode_json($text);
     my $shade = 0;
     for my $photo (map({ $_->{photo} } @{ $catalogue->{products} }), grep { defined } map { $_->{scene} } @{ $catalogue->{requests} })
     {

@@ -51,6 +51,13 @@ is($hash{ $other[0] }, $sha256, 'same input, same bytes');
 my %distinct = map { $_ => 1 } values %hash;
 is(scalar keys %distinct, 5, 'room, style, aspect ratio and lighting each change it');
 
+# What telephones write.
+$node->store_object('telephone/IMG_0815.heic', Photo::heic());
+my $heic = $node->ask("select atelier.register_image('$studio->{client}', 'telephone/IMG_0815.heic')");
+ok($node->wait_until("select status <> 'pending' from atelier.images where id = '$heic'", 20), 'a photo in HEIC is judged');
+is($node->ask("select concat_ws(' ', status, mime_type, width, height, error_message) from atelier.images where id = '$heic'"),
+    'ready image/heic 64 64', 'and taken');
+
 # Files that are no pictures.
 my $photo = Photo::png();
 my $huge = $photo;

@@ -100,5 +100,37 @@ ok($node->wait_until("select status = 'ready' from atelier.images where id = '$s
 $session->run('commit');
 $session->leave;
 ok($node->wait_until($completed->($asset), 20), 'which runs later');
+
+# Locks that nothing skips: of a client, which a picture refers to; and of a key, which an application is registering while the
+# lease that may have stored it is given back.
+my $elsewhere = $node->make_studio;
+ok($node->wait_until("select status = 'ready' from atelier.images where id = '$elsewhere->{image}'", 20), 'another client has a photo');
+$node->ask("select atelier.pause_lane('offline', 'compose')");
+$asset = $node->request($studio, style => 'rustic');
+$session = $hold->("select from atelier.clients where id = '$client' for update");
+$node->ask("select atelier.resume_lane('offline', 'compose')");
+ok($node->wait_for_condition(sub { $answered->($asset) }, 20), 'a picture is stored while its client is locked');
+sleep 1;
+my @others = map { $node->request($elsewhere) } 1 .. 3;
+ok($node->wait_until($completed->($_), 20), 'the work of another goes on') for @others;
+is($node->ask($completed->($asset)), 'f', 'while the locked one waits');
+$session->run('commit');
+$session->leave;
+ok($node->wait_until($completed->($asset), 10), 'and is settled when the lock is gone');
+is($node->ask("select count(*) from atelier.attempts where job_id = (select job_id from atelier.generated_assets where id = '$asset')"), 1, 'with its one attempt');
+
+my $executor = $node->executor_pid(10);
+kill 'STOP', $executor;
+$asset = $node->request($studio, style => 'classic');
+ok($lease->($asset), 'a job is leased to an executor that does nothing');
+my $image = $node->ask("select image_id from atelier_internal.jobs where id = (select job_id from atelier.generated_assets where id = '$asset')");
+$session = $hold->("select atelier_internal.claim_keys('file', '', array['clients/$client/generated/$image.jpg'])");
+kill 'KILL', $executor;
+$other = $node->request($elsewhere);
+ok($node->wait_until($completed->($other), 20), 'the next executor works on while the key is locked');
+is($node->ask("select state from atelier.jobs where subject_id = '$asset'"), 'leased', 'the lost lease stands');
+$session->run('commit');
+$session->leave;
+ok($node->wait_until($completed->($asset), 20), 'then it is given back and done again');
 $node->stop;
 done_testing();

@@ -8,13 +8,16 @@ use Time::HiRes qw(sleep);
 my $node = Atelier->start_cluster('wake', settings => { 'pg_atelier.poll_interval' => '1h', max_prepared_transactions => 5 });
 ok($node->wait_until('select bool_and(ok) from atelier.self_check()'), 'worker and executor are ready');
 
+$node->ask(q[insert into atelier_internal.pipelines (name, description) values ('remove', 'test');
+             insert into atelier_internal.steps (pipeline, position, name, action) values ('remove', 1, 'remove', 'storage.delete');]);
+
 # A statement that enqueues a job and returns its id. The job deletes an object that is not there: it ends at once.
 sub enqueue
 {
     my ($run_after) = @_;
     $run_after = $run_after ? "timestamptz '$run_after'" : 'null';
-    return q[select (atelier_internal.enqueue_jobs('delete_object', array[row(null, null, 'file', '', '{"store": "file", "key": "none"}',
-        null)::atelier_internal.job_request], 0::smallint, ] . $run_after . ')) [1];';
+    return q[select (atelier_internal.enqueue_jobs('remove', array[row(null, null, 'file', '',
+        '{"objects": [{"store": "file", "key": "none"}]}', null)::atelier_internal.job_request], 0::smallint, ] . $run_after . ')) [1];';
 }
 
 # Runs statements in one session; returns what they print, and when they were done.

@@ -203,7 +203,7 @@ sub store_object
 }
 
 # A tenant with one product and its photo, registered and linked: {client, product, image, key}.
-# Options: slug (a fresh one), photo (bytes), database.
+# Options: slug (a fresh one), photo (bytes), store (a Store that was introduced: the photo lies there), database.
 my $studios = 0;
 
 sub make_studio
@@ -215,8 +215,10 @@ sub make_studio
     $studio{client} = $self->ask("select atelier.create_client('Studio $slug', '$slug')", $database);
     $studio{product} =
       $self->ask("select atelier.create_product('$studio{client}', 'Oak chair', 'CHAIR-1', 'chair', '{living_room}')", $database);
-    $studio{key} = $self->store_object("clients/$studio{client}/photos/chair.png", $options{photo} // Photo::png(), $database);
-    $studio{image} = $self->ask("select atelier.register_image('$studio{client}', '$studio{key}')", $database);
+    my ($key, $photo) = ("clients/$studio{client}/photos/chair.png", $options{photo} // Photo::png());
+    $studio{key} = $options{store} ? $options{store}->put($key, $photo) : $self->store_object($key, $photo, $database);
+    my $store = $options{store} ? $options{store}{name} : 'file';
+    $studio{image} = $self->ask("select atelier.register_image('$studio{client}', '$studio{key}', store => '$store')", $database);
     $self->ask("select atelier.add_product_image('$studio{product}', '$studio{image}')", $database);
     return \%studio;
 }

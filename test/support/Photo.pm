@@ -5,6 +5,7 @@ package Photo;
 use strict;
 use warnings;
 use Compress::Zlib qw(compress crc32);
+use MIME::Base64 qw(decode_base64);
 
 # A PNG photograph of a kind: an elliptical thing of one colour, shaded, on a plain light ground.
 # Options: width, height (240), colour ([160, 90, 40]), padding (so many bytes more, in chunks that no reader looks at).
@@ -38,6 +39,18 @@ sub png
       . $filler
       . $chunk->('IDAT', compress($rows))
       . $chunk->('IEND', '');
+}
+
+# 64 x 64 pixels of grey in HEIC, written by libheif 1.15.
+sub heic
+{
+    return decode_base64(<<'END');
+AAAAHGZ0eXBoZWljAAAAAG1pZjFoZWljbWlhZgAAAUJtZXRhAAAAAAAAACFoZGxyAAAAAAAAAABwaWN0AAAAAAAAAAAAAAAAAAAAAA5waXRtAAAA
+AAABAAAAImlsb2MAAAAAREAAAQABAAAAAAFmAAEAAAAAAAAAEAAAACNpaW5mAAAAAAABAAAAFWluZmUCAAAAAAEAAGh2YzEAAAAAwmlwcnAAAACk
+aXBjbwAAAHhodmNDAQNwAAAAAAAAAAAAHvAA/P34+AAADwMgAAEAGEABDAH//wNwAAADAJAAAAMAAAMAHroCQCEAAQArQgEBA3AAAAMAkAAAAwAA
+AwAeoCCBBZbqSSmubgQEDAgAAAMACAAAAwAIQCIAAQAHRAHBcrAiQAAAABRpc3BlAAAAAAAAAEAAAABAAAAAEHBpeGkAAAAAAwgICAAAABZpcG1h
+AAAAAAAAAAEAAQOBAoMAAAAYbWRhdAAAAAwoAa8TgObOw+Egq64=
+END
 }
 
 1;

@@ -108,11 +108,12 @@ sub introduce
 }
 
 # Asks for one asset for each of so many products in one transaction; the prompts name product-0001, ... Options:
-# provider (studio), first (1). The products are those of the studio, made when there are not enough of them.
+# provider (studio), first (1), store (of the pictures; as configured). The products are those of the studio, made when there are not enough of them.
 sub order
 {
     my ($self, $node, $studio, $count, %options) = @_;
     my $provider = $options{provider} // $SERVER;
+    my $set = $options{store} ? "set pg_atelier.default_store = '$options{store}';" : '';
     my $first = $options{first} // 1;
     my $last = $first + $count - 1;
     my $settings = Atelier::plain_settings();
@@ -124,6 +125,7 @@ sub order
                                 where p.client_id = '$studio->{client}' and p.sku = to_char(n, '"P-"FM0000')))
         select count(atelier.add_product_image(made.id, '$studio->{image}')) from made));
     $node->ask(qq(
+        $set
         select count(atelier.create_generation_request('$studio->{client}', p.id,
                          '$settings'::jsonb || jsonb_build_object('promptText', to_char(n, '"product-"FM0000')), provider => '$provider'))
           from generate_series($first, $last) n

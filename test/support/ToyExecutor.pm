@@ -4,9 +4,11 @@ package ToyExecutor;
 # directory that pg_atelier.program_directory names, and is led by files there:
 #   hold      while it is there, nothing is adopted
 #   receipts  answers, one JSON text a line, that it sends before it says that all is adopted
+#   kept      attempts, one a line, that it says to be kept before it says that all is adopted
+#   stored    while it is there, kept answers come
 #   finish    an executor whose worker is gone ends when it is there
 # What it sees is appended to `seen`, a line each: process id, what, attempt, payload. Orders say themselves what becomes of
-# them, by "do" in their request: answer, hang, or alert and resolve (then answer).
+# them, by "do" in their request: answer, hang, keep (say that the answer is kept), or alert and resolve (then answer).
 
 use strict;
 use warnings;
@@ -15,7 +17,7 @@ use File::Basename qw(dirname);
 use Fcntl qw(F_GETFL F_SETFL O_NONBLOCK);
 
 my %type = (hello => 1, order => 2, cancel => 3, ping => 4, pong => 5, drain => 6, answer => 7, log => 8, providers => 9,
-    settled => 10, adopted => 11, alert => 12);
+    settled => 10, adopted => 11, alert => 12, kept => 13);
 my %name = reverse %type;
 
 # Writes the programs into a directory.
@@ -55,6 +57,7 @@ my $directory;
 my $input = '';
 my $connected = 1;
 my $adopted = 0;
+my @kept;
 
 sub note
 {
@@ -93,6 +96,12 @@ sub take
     {
         my ($do) = $payload =~ /"do": "(\w+)"/;
         return if $do eq 'hang';
+        if ($do eq 'keep')
+        {
+            put('kept', $attempt, '');
+            push @kept, [ $attempt, $payload ];
+            return;
+        }
         put('alert', 0, '{"kind":"toy","message":"it is broken","hint":"Mend it."}') if $do eq 'alert';
         put('alert', 0, '{"kind":"toy","resolved":true}') if $do eq 'resolve';
         answer($attempt, $payload);
@@ -112,7 +121,18 @@ sub adopt
             put('answer', $receipt =~ /"attempt": ?(\d+)/ ? $1 : 0, $receipt);
         }
     }
+    if (open my $in, '<', "$directory/kept")
+    {
+        while (my $attempt = <$in>) { put('kept', int $attempt, '') }
+    }
     put('adopted', 0, '');
+    return;
+}
+
+sub store
+{
+    return unless @kept && -e "$directory/stored";
+    answer(@$_) for splice @kept;
     return;
 }
 
@@ -150,6 +170,7 @@ sub run
         select $readable, undef, undef, 0.05;
         receive() if $connected;
         adopt() if $connected;
+        store() if $connected;
     }
     note('end', 0, '');
     return;

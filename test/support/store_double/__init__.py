@@ -1,0 +1,1 @@
+"""What the gate before an S3 server is made of."""
