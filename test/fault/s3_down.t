@@ -65,8 +65,7 @@ cmp_ok($provider->wait_for_open($size, 10), '>=', 0.9 * $size, 'once more: the c
 down();
 ok($node->wait_until($alert, 20), 'once more: an alert');
 ok($node->wait_for_condition(sub { $provider->counts->{answered} == $jobs }, 10), 'once more: every call is answered');
-kill 'KILL', $node->worker_pid(10);
-ok($node->wait_until("select count(*) > 0 from atelier.workers where state = 'running'", 20), 'once more: killed, there is another worker');
+ok($node->crash_worker, 'once more: the worker is killed');
 order(2, store => 'file');
 my $there = $jobs - $size;
 ok($node->wait_until("select count(*) = $there from atelier.generated_assets where status = 'completed'", 30), 'once more: pictures for another store are made all the same')

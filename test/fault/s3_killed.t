@@ -24,15 +24,7 @@ my ($jobs, $paid) = (1, 0);
 $node->request($studio);
 ok($node->wait_until("select count(*) = 1 from atelier.generated_assets where status = 'completed'"), 'a picture is drawn');
 
-sub kill_one
-{
-    my ($who) = @_;
-    my $position = $node->log_position;
-    kill 'KILL', $who eq 'worker' ? $node->worker_pid(20) : $node->executor_pid(20);
-    # The restart of the cluster must not be taken for the state before.
-    $node->wait_for_condition(sub { $node->log_since($position) =~ /database system is ready to accept connections/ }, 30) if $who eq 'worker';
-    return;
-}
+sub kill_one { my ($who) = @_; $who eq 'worker' ? $node->crash_worker : kill 'KILL', $node->executor_pid(20); return }
 
 sub is_whole
 {

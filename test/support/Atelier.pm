@@ -122,6 +122,15 @@ sub _pid_of
     return defined $out && $out =~ /^(\d+)$/ ? $1 : undef;
 }
 
+# Kills the worker; returns when PostgreSQL has restarted for it.
+sub crash_worker
+{
+    my ($self) = @_;
+    my $position = $self->log_position;
+    kill 'KILL', $self->worker_pid(20);
+    return $self->wait_for_condition(sub { $self->log_since($position) =~ /database system is ready to accept connections/ }, 30);
+}
+
 sub launcher_pid
 {
     my ($self) = @_;
