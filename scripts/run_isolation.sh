@@ -21,7 +21,8 @@ cp -r test/isolation "$work/input"
 for name in "${names[@]}"; do : >>"$work/input/expected/$name.out"; done
 
 scripts/cluster.sh start "$work/c" fsync=off
-export PGHOST=$work/c PGUSER=postgres
+# A step that waits for a lock longer than this, in seconds, waits for ever.
+export PGHOST=$work/c PGUSER=postgres PGISOLATIONTIMEOUT=30
 status=0
 "$tools/isolation/pg_isolation_regress" --bindir="$(pg_config --bindir)" --inputdir="$work/input" --outputdir="$work" \
   --dbname=isolation --load-extension=pg_atelier "${names[@]}" | tee "$work/report" || status=$?

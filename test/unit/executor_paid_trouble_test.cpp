@@ -104,17 +104,8 @@ TEST(ExecutorPaidTrouble, ADrainWaitsForAStoreThatRefusesNoLongerThanForCalls) {
 }
 
 TEST(ExecutorPaidTrouble, ASpoolThatCannotBeWrittenIsStillRead) {
-    // It takes the connection and never speaks TLS.
-    RawServer silent([](Peer& peer) { peer.wait_for_close(); });
     ExecutorProcess first;
-    Json hello = first.hello();
-    hello["drain_timeout_ms"] = 100;
-    first.start(hello);
-    configure(first, providers("https://127.0.0.1:" + std::to_string(silent.port())));
-    order_picture(first, 7);
-    ASSERT_TRUE(eventually([&] { return silent.connections() == 1; }));
-    first.close_socket();
-    EXPECT_EQ(first.wait_for_nanny(), 0);
+    leave_what_never_left(first, 7);
 
     // On a full disk the settling of what is there is what makes room.
     ExecutorProcess second;

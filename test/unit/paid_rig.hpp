@@ -69,6 +69,20 @@ inline void order_picture(ExecutorProcess& executor, std::uint64_t attempt, int 
         timeout_ms, "gemini");
 }
 
+// Starts the executor with one call, which it ends as an orphan before anything of it has left.
+inline void leave_what_never_left(ExecutorProcess& executor, std::uint64_t attempt) {
+    // It takes the connection and never speaks TLS.
+    RawServer silent([](Peer& peer) { peer.wait_for_close(); });
+    Json hello = executor.hello();
+    hello["drain_timeout_ms"] = 100;
+    executor.start(hello);
+    configure(executor, providers("https://127.0.0.1:" + std::to_string(silent.port())));
+    order_picture(executor, attempt);
+    ASSERT_TRUE(eventually([&] { return silent.connections() == 1; }));
+    executor.close_socket();
+    EXPECT_EQ(executor.wait_for_nanny(), 0);
+}
+
 inline void expect_picture(const ExecutorProcess& executor, const Json& answer, std::uint64_t attempt) {
     ASSERT_EQ(answer["outcome"], "completed") << answer;
     EXPECT_EQ(answer["sent"], true);

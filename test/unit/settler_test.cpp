@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "executor/spool.hpp"
 #include "paid_rig.hpp"
 #include "store_rig.hpp"
 
@@ -38,6 +39,39 @@ TEST(Settler, WhatIsPatientLeavesAClosedBucketAloneUntilItHasItsTurn) {
         EXPECT_EQ(when_it_waits, before + (patient ? 0 : 1));
         EXPECT_EQ(Json::parse(answer)["outcome"], "completed") << answer;
     }
+}
+
+// Eight are read again from disk at a time; the others wait for one of them to end.
+TEST(Settler, WhatIsCancelledWhileItWaitsForMemoryHoldsUpNoOther) {
+    constexpr std::size_t all = 20;
+    ScriptedStore server;
+    std::atomic<bool> works{false};
+    server.then([&](const std::string&) { return works ? s3_stored() : reply(503, ""); });
+    StoreRig rig(stores_frame(server.endpoint()));
+    const auto spool = executor::Spool::open((rig.directory.path() / "spool").string(), {1 << 24});
+    ASSERT_TRUE(spool.ok());
+    executor::Settler settler(rig.loop, rig.pool, rig.stores);
+    std::vector<executor::Settler::TaskId> ids;
+    std::vector<std::size_t> waiting;  // in the order in which they will have their turn
+    std::size_t ended = 0;
+    for (std::size_t i = 0; i < all; ++i) {
+        const auto receipt = receipt_for_bucket();
+        const auto place = (*spool)->append(executor::RecordType::receipt, i + 1, receipt->head, receipt->body);
+        ASSERT_TRUE(place.ok());
+        ids.push_back(settler.run(receipt, *place,
+                                  {[&](const std::string&) {
+                                       // The first was the trial: now the others come. Two stand behind them all.
+                                       if (++ended != 2) return;
+                                       for (std::size_t next = 0; next + 2 < all; ++next)
+                                           settler.cancel(ids[waiting[next]]);
+                                   },
+                                   [&, i] {
+                                       std::erase(waiting, i);
+                                       waiting.push_back(i);
+                                       works = waiting.size() == all;
+                                   }}));
+    }
+    EXPECT_TRUE(rig.run_until([&] { return ended == all; })) << ended << " of " << all << " ended";
 }
 
 }  // namespace
