@@ -121,13 +121,13 @@ core::Result<Photo> read_photo(std::string_view bytes, int long_side) {
     // The buffer variant of thumbnail drops fail_on in libvips 8.14.1; through the loader's options it arrives.
     VipsBlob* blob = vips_blob_new(nullptr, bytes.data(), bytes.size());
     try {
-        VImage image = VImage::thumbnail_buffer(blob, long_side,
-                                                VImage::option()
-                                                    ->set("height", long_side)
-                                                    ->set("size", VIPS_SIZE_DOWN)
-                                                    ->set("export_profile", "srgb")
-                                                    ->set("option_string", "[fail_on=error]"));
-        Photo photo = photo_of(as_srgb(image));
+        auto* options = VImage::option()
+                            ->set("height", long_side)
+                            ->set("size", VIPS_SIZE_DOWN)
+                            ->set("option_string", "[fail_on=error]");
+        // Given for a file without a profile, it would turn #123456 into #222855.
+        if (opened(bytes).get_typeof(VIPS_META_ICC_NAME) != 0) options->set("export_profile", "srgb");
+        Photo photo = photo_of(as_srgb(VImage::thumbnail_buffer(blob, long_side, options)));
         vips_area_unref(VIPS_AREA(blob));
         return photo;
     } catch (const vips::VError&) {

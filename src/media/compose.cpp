@@ -56,7 +56,7 @@ Picture draw(const Scene& scene, const Extraction& extraction, const Photo& prod
     return picture;
 }
 
-core::Json describe(const Scene& scene, Background background, const std::vector<Rgb>& colors) {
+core::Json describe(const Scene& scene, Background background, bool inspired, const std::vector<Rgb>& colors) {
     core::Json palette = core::Json::array();
     for (const Rgb color : colors)
         palette.push_back(to_hex(color));
@@ -65,7 +65,9 @@ core::Json describe(const Scene& scene, Background background, const std::vector
             {"background", to_string(background)},
             {"palette", palette},
             {"light", scene.light.name},
-            {"scene", scene.backdrop ? "photo" : "derived"},
+            {"scene", scene.backdrop ? "photo"
+                      : inspired     ? "inspired"
+                                     : "derived"},
             {"stage", to_string(scene.stage)}};
 }
 
@@ -92,12 +94,12 @@ core::Result<Composition> compose(std::string_view product, std::string_view ins
     auto photo = read_checked(product, limits, product_side);
     if (!photo) return photo.error();
     Picture backdrop;
-    std::vector<Rgb> backdrop_colors;
+    std::optional<Inspiration> followed;
     if (!inspiration.empty()) {
         auto other = read_checked(inspiration, limits, inspiration_side);
         if (!other) return other.error();
         backdrop = on_white(*other);
-        backdrop_colors = dominant_colors(backdrop, nullptr, 4);
+        followed = study(backdrop, inspiration);
     }
     const Extraction extraction = extract_product(photo->color, photo->alpha);
     const bool framed = extraction.background == Background::framed;
@@ -105,14 +107,14 @@ core::Result<Composition> compose(std::string_view product, std::string_view ins
     const ProductShape shape{shown.width(), shown.height(),
                              main_color(shown, framed ? nullptr : &extraction.product.cover), framed};
 
-    const Scene scene = derive_scene(settings, shape, backdrop_colors);
+    const Scene scene = derive_scene(settings, shape, followed);
     const std::vector<unsigned char> bytes = finished(scene, draw(scene, extraction, *photo, backdrop));
     Composition result;
     result.jpeg = write_jpeg(bytes, scene.width, scene.height);
     result.width = scene.width;
     result.height = scene.height;
-    result.metadata =
-        describe(scene, extraction.background, dominant_colors(thumbnail(bytes, scene), nullptr, palette_size));
+    result.metadata = describe(scene, extraction.background, followed.has_value(),
+                               dominant_colors(thumbnail(bytes, scene), nullptr, palette_size));
     return result;
 }
 

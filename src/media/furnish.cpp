@@ -68,7 +68,9 @@ void set_vessels(Scene& scene, const Settings& settings, Dice& dice) {
         const float outermost = half_view * vessel.z / scene.product_z;
         const float beside = wide / 2 + vessel.widest() * dice.between(0.7F, 1.0F) + (i == 1 ? wide * 0.06F : 0);
         vessel.x = (i == 0 ? first : -first) * std::min(beside, outermost - 0.25F * vessel.widest());
-        vessel.color = i == 0 ? mix(scene.palette.accent, from_hex("#b9aa97"), 0.45F) : from_hex("#e3dccf");
+        // Clay takes some of the accent's force, except where a photo shows it.
+        vessel.color = i == 0 ? mix(scene.palette.accent, from_hex("#b9aa97"), 0.45F * (1 - scene.palette.pull))
+                              : scene.palette.drawn(from_hex("#e3dccf"));
         scene.vessels.push_back(vessel);
     }
 }
@@ -84,7 +86,7 @@ void lay_rug(Scene& scene, const Subject& subject, const Settings& settings, Dic
     rug.right = subject.width / 2 + side;
     rug.near = scene.product_z * 0.80F;
     rug.far = mix(scene.product_z, scene.wall_z, 0.45F);
-    rug.color = with_lightness(with_chroma(scene.palette.ground, 0.8F), 78);
+    rug.color = with_chroma(scene.palette.ground_at(78), 0.8F);
     rug.border = with_lightness(scene.palette.accent, 52);
     scene.rug = rug;
 }

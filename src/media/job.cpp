@@ -2,6 +2,7 @@
 
 #include "media/compose.hpp"
 #include "media/inspect.hpp"
+#include "media/measure.hpp"
 #include "media/report.hpp"
 
 namespace atelier::media {
@@ -83,13 +84,13 @@ JobResult run_job(std::string_view mode, std::string_view order, const ReadInput
     }
     const auto parsed = core::parse_json(order, {}, core::ErrorClass::invalid_request);
     if (!parsed) return {failure_report(parsed.error()), {}};
-    if (mode == "inspect") {
+    if (mode == "inspect" || mode == "measure") {
         const Limits limits = limits_of(*parsed);
         const auto bytes = read_input(0, limits.max_bytes);
         if (!bytes) return {failure_report(bytes.error()), {}};
-        return {inspect(*bytes, limits), {}};
+        return {mode == "inspect" ? inspect(*bytes, limits) : measure(*bytes, limits), {}};
     }
-    if (mode != "compose") return {failure_report(invalid("the mode is neither compose nor inspect")), {}};
+    if (mode != "compose") return {failure_report(invalid("the mode is none of compose, inspect and measure")), {}};
     auto made = run_compose(*parsed, read_input);
     if (!made) return {failure_report(made.error()), {}};
     Json report = success_report({"image/jpeg", made->width, made->height, made->jpeg.size(), sha256_hex(made->jpeg),

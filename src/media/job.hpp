@@ -22,8 +22,8 @@ struct JobResult {
 
 inline constexpr std::size_t max_order_bytes = 1'000'000;
 
-// `mode` is "compose" or "inspect". `order` is the JSON text of descriptor 0; one longer than max_order_bytes is
-// refused, so it need not be whole then.
+// `mode` is "compose", "inspect" or "measure". `order` is the JSON text of descriptor 0; one longer than
+// max_order_bytes is refused, so it need not be whole then.
 JobResult run_job(std::string_view mode, std::string_view order, const ReadInput& read_input);
 
 }  // namespace atelier::media

@@ -168,6 +168,18 @@ void spot(Mask& pattern) {
     }
 }
 
+// What the settings name, or a room without windows, hangs before the light.
+void hang_gobo(const Settings& settings, Light& light, Dice& dice) {
+    if (mentions(settings, "blind") || mentions(settings, "shutter")) {
+        light.gobo = Gobo::blinds;
+        light.gobo_strength = std::max(light.gobo_strength, 0.5F);
+    } else if (settings.room == Room::outdoor || mentions(settings, "plant") || mentions(settings, "leaves") ||
+               mentions(settings, "palm") || mentions(settings, "tree")) {
+        if (light.gobo == Gobo::window && dice.below(2) == 0) light.gobo = Gobo::leaves;
+    }
+    if (settings.room == Room::outdoor && light.gobo == Gobo::window) light.gobo = Gobo::leaves;
+}
+
 }  // namespace
 
 Light derive_light(const Settings& settings, Dice& dice) {
@@ -178,14 +190,40 @@ Light derive_light(const Settings& settings, Dice& dice) {
     // One picture in three is lit from the other side, once the settings leave that much freedom.
     if (settings.variety >= 4 && dice.below(3) == 0) light.to_key.x = -light.to_key.x;
     light.to_key = unit(light.to_key);
-    if (mentions(settings, "blind") || mentions(settings, "shutter")) {
-        light.gobo = Gobo::blinds;
-        light.gobo_strength = std::max(light.gobo_strength, 0.5F);
-    } else if (settings.room == Room::outdoor || mentions(settings, "plant") || mentions(settings, "leaves") ||
-               mentions(settings, "palm") || mentions(settings, "tree")) {
-        if (light.gobo == Gobo::window && dice.below(2) == 0) light.gobo = Gobo::leaves;
+    hang_gobo(settings, light, dice);
+    return light;
+}
+
+Light inspired_light(const Settings& settings, const Inspiration& inspiration, Dice& dice) {
+    Dice character(inspiration.seed ^ 0x11947);
+    const Light named = preset(settings.lighting);
+    const float word = settings.lighting == Lighting::unspecified ? 0.0F : 0.3F;
+    const float bright = smoothstep(0.15F, 0.75F, inspiration.brightness);
+    const float hard = inspiration.contrast;
+    Light light = named;
+    if (word == 0) light.name = "photo";
+    light.key = mix(inspiration.key * mix(0.95F, 1.45F, 0.5F * hard + 0.5F * bright), named.key, word);
+    light.ambient = mix(inspiration.shade * mix(0.26F, 0.54F, bright), named.ambient, word);
+    light.product_tint = mix(mix(Rgb{1, 1, 1}, inspiration.key, 0.35F), named.product_tint, word);
+    light.product_exposure = mix(0.92F, 1.02F, bright);
+    light.shadow_softness = mix(0.36F, 0.12F, hard);
+    light.slope = mix(0.06F, 0.20F, hard);
+    light.vignette = mix(0.34F, 0.12F, bright);
+    // Low where the light is warm and hard, as late in the day.
+    const float low = clamp01(0.6F * hard + 0.4F * std::max(0.0F, inspiration.warmth));
+    const float from = std::fabs(inspiration.side) > 0.15F ? inspiration.side : character.between(-1, 1);
+    light.to_key = {from < 0 ? -0.64F : 0.64F, mix(0.68F, 0.40F, low), -0.55F};
+    const float freedom = static_cast<float>(settings.variety) / 10;
+    light.to_key.x *= 1 + 0.2F * freedom * dice.between(-1, 1);
+    light.to_key.y *= 1 + 0.15F * freedom * dice.between(-1, 1);
+    light.to_key = unit(light.to_key);
+    if (word == 0) {
+        constexpr Gobo day[] = {Gobo::window, Gobo::leaves, Gobo::blinds};
+        light.gobo = bright > 0.55F ? day[character.below(3)] : character.below(2) == 0 ? Gobo::spot : Gobo::window;
     }
-    if (settings.room == Room::outdoor && light.gobo == Gobo::window) light.gobo = Gobo::leaves;
+    light.gobo_strength = mix(0.42F, 0.82F, hard);
+    light.gobo_softness = light.gobo == Gobo::spot ? 0.12F : mix(0.030F, 0.012F, hard);
+    hang_gobo(settings, light, character);
     return light;
 }
 

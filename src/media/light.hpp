@@ -2,6 +2,7 @@
 // The light of a scene: one key light (sun, window, soft box) and what the room gives back.
 
 #include "media/geometry.hpp"
+#include "media/inspiration.hpp"
 #include "media/noise.hpp"
 #include "media/raster.hpp"
 #include "media/settings.hpp"
@@ -27,6 +28,10 @@ struct Light {
 };
 
 Light derive_light(const Settings& settings, Dice& dice);
+
+// The light of an inspiration photo, moved a little by a lighting that the settings name. Its side and what it passes
+// through are the photo's, `dice` draws what each picture has of its own.
+Light inspired_light(const Settings& settings, const Inspiration& inspiration, Dice& dice);
 
 // The pattern of the gobo: what share of the key light passes, over a square of 2.4 picture widths around the aim.
 class GoboPattern {

@@ -62,7 +62,7 @@ atelier::core::Result<std::string> read_input(std::size_t input, std::uint64_t m
 }  // namespace
 
 int main(int argc, char** argv) {
-    if (argc != 2 || (argv[1] != "compose"sv && argv[1] != "inspect"sv)) return cannot_start;
+    if (argc != 2 || (argv[1] != "compose"sv && argv[1] != "inspect"sv && argv[1] != "measure"sv)) return cannot_start;
     if (!atelier::media::harden_process() || !atelier::media::start_codecs(argv[0])) return cannot_start;
     atelier::media::warm_up_codecs();
     if (!atelier::media::lock_down()) return cannot_start;

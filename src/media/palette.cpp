@@ -112,6 +112,36 @@ Rgb toward_product(Rgb color, Rgb product, float share) {
     return from_lab({own.l, mix(own.a, theirs.a * quiet, share), mix(own.b, theirs.b * quiet, share)});
 }
 
+Rgb matching_accent(Rgb product) {
+    return with_lightness(with_chroma(product, 0.9F), std::clamp(to_lab(product).l, 35.0F, 75.0F));
+}
+
+// The same hue, no louder than `most_chroma`, at lightness `l`.
+Rgb quiet(Rgb color, float most_chroma, float l) {
+    const Lab lab = to_lab(color);
+    const float chroma = std::hypot(lab.a, lab.b);
+    return with_lightness(with_chroma(color, std::min(1.0F, most_chroma / std::max(chroma, 1e-3F))), l);
+}
+
+// The wall as near to its own lightness as the product allows: what the light makes of the two must differ.
+Rgb apart_from(Rgb wall, Rgb product, const Light& light) {
+    constexpr float enough = 21;
+    const Lab seen_product = to_lab(product * light.product_tint * light.product_exposure);
+    const float own = to_lab(wall).l;
+    const auto stands_out = [&](float l) {
+        const Rgb lit = with_lightness(wall, l) * (light.ambient * 0.95F + light.key * (-0.6F * light.to_key.z));
+        const Lab seen = to_lab({clamp01(lit.r), clamp01(lit.g), clamp01(lit.b)});
+        // Hue alone holds an edge badly.
+        return std::hypot(seen.l - seen_product.l,
+                          0.6F * std::hypot(seen.a - seen_product.a, seen.b - seen_product.b)) > enough;
+    };
+    for (float step = 0; step <= 60; step += 1.5F) {
+        if (own + step <= 93 && stands_out(own + step)) return with_lightness(wall, own + step);
+        if (own - step >= 14 && stands_out(own - step)) return with_lightness(wall, own - step);
+    }
+    return wall;
+}
+
 }  // namespace
 
 std::vector<Rgb> dominant_colors(const Picture& picture, const Mask* cover, std::size_t count) {
@@ -151,7 +181,7 @@ std::vector<Rgb> dominant_colors(const Picture& picture, const Mask* cover, std:
     return colors;
 }
 
-Palette derive_palette(const Settings& settings, Rgb product, const std::vector<Rgb>& photo, Dice& dice) {
+Palette derive_palette(const Settings& settings, Rgb product, Dice& dice) {
     const auto list = choices(settings.scheme);
     const Choice& choice = list[static_cast<std::size_t>(dice.below(static_cast<int>(list.size())))];
     Palette palette{styled_wall(from_hex(choice.wall), settings.style), from_hex(choice.ground),
@@ -159,21 +189,52 @@ Palette derive_palette(const Settings& settings, Rgb product, const std::vector<
     const float freedom = static_cast<float>(settings.variety) / 10;
     palette.wall = with_hue_turned(palette.wall, 8 * freedom * dice.between(-1, 1));
     palette.wood = with_lightness(palette.wood, to_lab(palette.wood).l + 5 * freedom * dice.between(-1, 1));
-    if (!photo.empty()) {
-        palette.ground = with_lightness(with_chroma(photo.front(), 0.5F), mix(to_lab(photo.front()).l, 62, 0.6F));
-        palette.accent = photo.back();
-        palette.wall = with_lightness(with_chroma(photo.front(), 0.5F), mix(to_lab(photo.front()).l, 78, 0.7F));
-    }
     if (settings.match_product_colors) {
         palette.wall = toward_product(palette.wall, product, 0.75F);
         palette.ground = toward_product(palette.ground, product, 0.5F);
-        palette.accent = with_lightness(with_chroma(product, 0.9F), std::clamp(to_lab(product).l, 35.0F, 75.0F));
+        palette.accent = matching_accent(product);
     }
     // A product must not sink into its wall: a dark one gets a lighter wall, a light one a deeper one.
     const float gap = to_lab(palette.wall).l - to_lab(product).l;
     if (std::fabs(gap) < 14)
         palette.wall = with_lightness(palette.wall, to_lab(product).l + (to_lab(product).l > 60 ? -22.0F : 24.0F));
     return palette;
+}
+
+Palette inspired_palette(const Settings& settings, Rgb product, const Inspiration& inspiration, const Light& light,
+                         Dice& dice) {
+    const float freedom = static_cast<float>(settings.variety) / 10;
+    const float bright = 100 * inspiration.brightness;
+    Palette palette;
+    palette.pull = 0.55F;
+    const Lab wall = to_lab(inspiration.wall);
+    palette.wall = quiet(inspiration.wall, 23, std::clamp(mix(wall.l, 34 + 0.62F * bright, 0.35F), 36.0F, 86.0F));
+    const Lab ground = to_lab(inspiration.ground);
+    palette.ground = quiet(inspiration.ground, 25, std::clamp(mix(ground.l, 20 + 0.6F * bright, 0.5F), 26.0F, 66.0F));
+    const Lab accent = to_lab(inspiration.accent);
+    palette.accent = quiet(inspiration.accent, 56, std::clamp(accent.l, 34.0F, 74.0F));
+    const Rgb wood = from_hex(wood_of(settings.style));
+    palette.wood = with_lightness(mix(wood, palette.ground, 0.5F), mix(to_lab(wood).l, to_lab(palette.ground).l, 0.6F));
+    const float turn = 7 * freedom * dice.between(-1, 1);
+    const float shade = 5 * freedom * dice.between(-1, 1);
+    palette.wall = with_lightness(with_hue_turned(palette.wall, turn), to_lab(palette.wall).l + shade);
+    palette.wood = with_lightness(palette.wood, to_lab(palette.wood).l + 5 * freedom * dice.between(-1, 1));
+    if (settings.match_product_colors) {
+        palette.wall = toward_product(palette.wall, product, 0.3F);
+        palette.accent = matching_accent(product);
+    }
+    palette.wall = apart_from(palette.wall, product, light);
+    return palette;
+}
+
+Rgb Palette::ground_at(float l) const {
+    return with_lightness(ground, mix(l, to_lab(ground).l, pull));
+}
+
+Rgb Palette::drawn(Rgb own) const {
+    if (pull <= 0) return own;
+    // Their hue and half their depth: marble stays lighter than slate.
+    return with_lightness(mix(own, ground, pull), mix(to_lab(own).l, to_lab(ground).l, 0.5F * pull));
 }
 
 }  // namespace atelier::media

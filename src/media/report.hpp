@@ -14,7 +14,7 @@ struct Facts {
     int width = 0;
     int height = 0;
     std::size_t size = 0;  // bytes
-    std::string sha256;    // inspect: of the input; compose: of the output
+    std::string sha256;    // inspect, measure: of the input; compose: of the output
     core::Json metadata;
 };
 

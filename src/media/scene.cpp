@@ -24,6 +24,15 @@ Size picture_size(const Settings& settings) {
     return wide ? Size{long_side, short_side} : Size{short_side, long_side};
 }
 
+// Whether the photo itself is seen behind the product: where no room is asked for, and in some pictures of a family.
+bool looks_out(const Settings& settings, const Subject& subject, const ProductShape& product,
+               const Inspiration& inspiration, Dice& dice) {
+    const bool drawn = dice.between(0, 1) < 0.08F + 0.04F * static_cast<float>(settings.variety);
+    if (settings.room == Room::outdoor || settings.room == Room::unspecified) return true;
+    return drawn && !subject.furniture && settings.room != Room::studio &&
+           distance(to_lab(product.color), to_lab(inspiration.middle)) > 24;
+}
+
 Stage choose_stage(const Settings& settings, const Subject& subject, const ProductShape& product, bool photo) {
     if (product.framed) return Stage::wall;
     if (subject.flat) return Stage::flatlay;
@@ -146,6 +155,17 @@ void set_wall(Scene& scene, const Settings& settings, const Subject& subject) {
     scene.wall_z = std::max(scene.wall_z, scene.product_z + 0.32F * subject.width);
 }
 
+// A room like that of the photo, where the settings name no style.
+Style style_like(const Inspiration& inspiration) {
+    constexpr Style plain_bright[] = {Style::scandinavian, Style::minimalist, Style::modern};
+    constexpr Style plain_dark[] = {Style::modern, Style::classic, Style::industrial};
+    constexpr Style warm[] = {Style::bohemian, Style::japandi, Style::rustic};
+    constexpr Style cool[] = {Style::classic, Style::modern, Style::scandinavian};
+    const int drawn = Dice(inspiration.seed ^ 0x57113).below(3);
+    if (inspiration.colorfulness > 0.24F) return inspiration.warmth > 0 ? warm[drawn] : cool[drawn];
+    return inspiration.brightness > 0.5F ? plain_bright[drawn] : plain_dark[drawn];
+}
+
 }  // namespace
 
 const char* to_string(Stage stage) {
@@ -166,7 +186,9 @@ const char* to_string(Stage stage) {
     return "floor";
 }
 
-Scene derive_scene(const Settings& settings, const ProductShape& product, const std::vector<Rgb>& photo_colors) {
+Scene derive_scene(const Settings& asked, const ProductShape& product, const std::optional<Inspiration>& inspiration) {
+    Settings settings = asked;
+    if (inspiration && settings.style == Style::unspecified) settings.style = style_like(*inspiration);
     Dice dice(settings.seed);
     Subject subject = judge_subject(settings.prompt);
     Scene scene;
@@ -174,23 +196,31 @@ Scene derive_scene(const Settings& settings, const ProductShape& product, const 
     const Size size = picture_size(settings);
     scene.width = size.width;
     scene.height = size.height;
-    scene.backdrop = !photo_colors.empty();
-    scene.stage = choose_stage(settings, subject, product, scene.backdrop);
-    if (product.framed) {
-        subject.width = 0.9F;
-        scene.backdrop = false;
-    }
+    const bool out = inspiration && looks_out(settings, subject, product, *inspiration, dice);
+    scene.stage = choose_stage(settings, subject, product, out);
+    scene.backdrop = inspiration && scene.stage == Stage::ledge;
+    if (product.framed) subject.width = 0.9F;
     size_product(scene, settings, product);
     // Large features on a small set look like a dolls' house; the eye accepts about the root of the ratio.
     scene.unit = subject.furniture || product.framed ? 1.0F : std::clamp(std::sqrt(subject.width / 1.6F), 0.2F, 1.0F);
-    scene.palette = derive_palette(settings, product.color, photo_colors, dice);
-    scene.light = derive_light(settings, dice);
+    if (inspiration) {
+        scene.light = inspired_light(settings, *inspiration, dice);
+        scene.palette = inspired_palette(settings, product.color, *inspiration, scene.light, dice);
+    } else {
+        scene.palette = derive_palette(settings, product.color, dice);
+        scene.light = derive_light(settings, dice);
+    }
     if (scene.stage == Stage::plinth) {
         scene.product_base = subject.width * dice.between(0.30F, 0.42F);
     }
     set_camera(scene, settings, subject, dice);
     set_wall(scene, settings, subject);
-    choose_surfaces(scene, settings, subject, dice);
+    if (inspiration) {
+        Dice character(inspiration->seed ^ 0x5afac);
+        choose_surfaces(scene, settings, subject, character);
+    } else {
+        choose_surfaces(scene, settings, subject, dice);
+    }
     furnish(scene, settings, subject, dice);
     return scene;
 }

@@ -6,6 +6,7 @@
 
 #include "media/geometry.hpp"
 #include "media/ground.hpp"
+#include "media/inspiration.hpp"
 #include "media/light.hpp"
 #include "media/palette.hpp"
 #include "media/settings.hpp"
@@ -74,7 +75,7 @@ struct Scene {
     std::optional<Rug> rug;
     std::optional<Arch> arch;
     bool foreground_leaves = false;
-    bool backdrop = false;  // a picture instead of the wall
+    bool backdrop = false;  // the inspiration photo instead of the wall
     std::uint64_t seed = 0;
 
     float picture_width_metres() const { return static_cast<float>(width) / camera.scale_at(product_z); }
@@ -87,7 +88,8 @@ struct ProductShape {
     bool framed = false;
 };
 
-// `photo_colors`: of the inspiration photo, empty without one.
-Scene derive_scene(const Settings& settings, const ProductShape& product, const std::vector<Rgb>& photo_colors);
+// Pictures with the same inspiration are of one family: its colours, its light, its kind of room.
+Scene derive_scene(const Settings& settings, const ProductShape& product,
+                   const std::optional<Inspiration>& inspiration);
 
 }  // namespace atelier::media

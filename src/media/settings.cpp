@@ -82,8 +82,11 @@ Settings read_settings(const Json& settings, const std::string& prompt) {
     const Json* match = core::find_member(settings, "matchProductColors", Json::value_t::boolean);
     result.match_product_colors = match != nullptr && match->get<bool>();
     result.prompt = lower(prompt);
-    // Json writes its members in the order of their names, so equal settings give equal text.
-    result.seed = seed_of(core::write_json(settings) + '\n' + prompt);
+    // Json writes its members in the order of their names, so equal settings give equal text. Under which id an
+    // inspiration photo is kept is no setting of the picture: its bytes count, elsewhere.
+    core::Json told = settings;
+    if (told.is_object()) told.erase("sceneImageUrl");
+    result.seed = seed_of(core::write_json(told) + '\n' + prompt);
     return result;
 }
 

@@ -29,7 +29,7 @@ struct Settings {
     int variety = 5;                 // 1 calm .. 10 adventurous
     bool match_product_colors = false;
     std::string prompt;      // lower case
-    std::uint64_t seed = 0;  // of settings and prompt
+    std::uint64_t seed = 0;  // of prompt and settings but sceneImageUrl
 };
 
 Settings read_settings(const core::Json& settings, const std::string& prompt);

@@ -22,8 +22,8 @@ Ground room_floor(const Settings& settings, const Palette& palette) {
         case Room::kitchen:
         case Room::bathroom:
             if (settings.style == Style::classic)
-                return mineral(GroundKind::checker, from_hex("#e6e2da"), from_hex("#4a4a4b"), 0.32F);
-            return mineral(GroundKind::tiles, with_lightness(palette.ground, 74), palette.ground * 0.5F, 0.26F);
+                return mineral(GroundKind::checker, palette.drawn(from_hex("#e6e2da")), from_hex("#4a4a4b"), 0.32F);
+            return mineral(GroundKind::tiles, palette.ground_at(74), palette.ground * 0.5F, 0.26F);
         case Room::studio:
         case Room::unspecified:
             return {GroundKind::seamless, palette.wall, palette.wall, 1, 0.08F, 0};
@@ -34,22 +34,24 @@ Ground room_floor(const Settings& settings, const Palette& palette) {
     }
     switch (settings.style) {
         case Style::industrial:
-            return mineral(GroundKind::concrete, from_hex("#97938c"), from_hex("#5a5854"), 0.20F);
+            return mineral(GroundKind::concrete, palette.drawn(from_hex("#97938c")), palette.drawn(from_hex("#5a5854")),
+                           0.20F);
         case Style::classic:
             return wooden(palette, GroundKind::herringbone);
         case Style::modern:
-            return settings.room == Room::hallway
-                       ? mineral(GroundKind::terrazzo, from_hex("#d9d3c8"), from_hex("#a77f62"), 0.25F)
-                       : wooden(palette, GroundKind::herringbone);
+            return settings.room == Room::hallway ? mineral(GroundKind::terrazzo, palette.drawn(from_hex("#d9d3c8")),
+                                                            palette.drawn(from_hex("#a77f62")), 0.25F)
+                                                  : wooden(palette, GroundKind::herringbone);
         case Style::minimalist:
-            return mineral(GroundKind::concrete, with_lightness(palette.ground, 77), palette.ground * 0.6F, 0.22F);
+            return mineral(GroundKind::concrete, palette.ground_at(77), palette.ground * 0.6F, 0.22F);
         default:
             return wooden(palette, GroundKind::planks);
     }
 }
 
 Ground table_top(const Settings& settings, const Palette& palette, Dice& dice) {
-    const Ground white_marble = mineral(GroundKind::marble, from_hex("#e9e6e1"), from_hex("#8b8a8a"), 0.30F);
+    const Ground white_marble =
+        mineral(GroundKind::marble, palette.drawn(from_hex("#e9e6e1")), palette.drawn(from_hex("#8b8a8a")), 0.30F);
     switch (settings.room) {
         case Room::kitchen:
             return settings.style == Style::rustic || settings.style == Style::scandinavian
@@ -57,24 +59,27 @@ Ground table_top(const Settings& settings, const Palette& palette, Dice& dice) {
                        : white_marble;
         case Room::bathroom:
             return settings.style == Style::japandi || settings.style == Style::rustic
-                       ? mineral(GroundKind::stone, from_hex("#b5aa9a"), from_hex("#7d7568"), 0.16F)
+                       ? mineral(GroundKind::stone, palette.drawn(from_hex("#b5aa9a")),
+                                 palette.drawn(from_hex("#7d7568")), 0.16F)
                        : white_marble;
         case Room::bedroom:
         case Room::dining_room:
             if (settings.style == Style::bohemian || settings.style == Style::rustic)
-                return {GroundKind::linen, with_lightness(palette.ground, 80), palette.ground, 1, 0, 0};
+                return {GroundKind::linen, palette.ground_at(80), palette.ground, 1, 0, 0};
             return wooden(palette, GroundKind::board);
         case Room::hallway:
             if (settings.style == Style::classic || settings.style == Style::modern)
-                return mineral(GroundKind::terrazzo, from_hex("#d6d0c6"), from_hex("#9d7a60"), 0.25F);
+                return mineral(GroundKind::terrazzo, palette.drawn(from_hex("#d6d0c6")),
+                               palette.drawn(from_hex("#9d7a60")), 0.25F);
             return wooden(palette, GroundKind::board);
         default:
             break;
     }
     if (settings.style == Style::industrial)
-        return mineral(GroundKind::concrete, from_hex("#8d8a85"), from_hex("#55534f"), 0.16F);
+        return mineral(GroundKind::concrete, palette.drawn(from_hex("#8d8a85")), palette.drawn(from_hex("#55534f")),
+                       0.16F);
     if (settings.style == Style::minimalist && dice.below(2) == 0)
-        return mineral(GroundKind::stone, with_lightness(palette.ground, 76), palette.ground, 0.12F);
+        return mineral(GroundKind::stone, palette.ground_at(76), palette.ground, 0.12F);
     return wooden(palette, GroundKind::board);
 }
 
@@ -99,11 +104,17 @@ std::optional<WallKind> named_wall(const Settings& settings) {
 
 std::optional<Ground> named_top(const Settings& settings, const Palette& palette) {
     const auto says = [&](const char* word) { return settings.surroundings.find(word) != std::string::npos; };
-    if (says("marble")) return mineral(GroundKind::marble, from_hex("#e9e6e1"), from_hex("#8b8a8a"), 0.30F);
-    if (says("linen")) return Ground{GroundKind::linen, with_lightness(palette.ground, 80), palette.ground, 1, 0, 0};
-    if (says("terrazzo")) return mineral(GroundKind::terrazzo, from_hex("#d6d0c6"), from_hex("#9d7a60"), 0.25F);
-    if (says("concrete")) return mineral(GroundKind::concrete, from_hex("#8d8a85"), from_hex("#55534f"), 0.16F);
-    if (says("stone")) return mineral(GroundKind::stone, with_lightness(palette.ground, 74), palette.ground, 0.12F);
+    if (says("marble"))
+        return mineral(GroundKind::marble, palette.drawn(from_hex("#e9e6e1")), palette.drawn(from_hex("#8b8a8a")),
+                       0.30F);
+    if (says("linen")) return Ground{GroundKind::linen, palette.ground_at(80), palette.ground, 1, 0, 0};
+    if (says("terrazzo"))
+        return mineral(GroundKind::terrazzo, palette.drawn(from_hex("#d6d0c6")), palette.drawn(from_hex("#9d7a60")),
+                       0.25F);
+    if (says("concrete"))
+        return mineral(GroundKind::concrete, palette.drawn(from_hex("#8d8a85")), palette.drawn(from_hex("#55534f")),
+                       0.16F);
+    if (says("stone")) return mineral(GroundKind::stone, palette.ground_at(74), palette.ground, 0.12F);
     if (says("oak") || says("wood") || says("walnut")) return wooden(palette, GroundKind::board);
     return std::nullopt;
 }
@@ -142,9 +153,9 @@ Wall wall_of(const Settings& settings, Stage stage, const Palette& palette, Dice
     wall.kind = wall_kind(settings, stage, dice);
     wall.base = palette.wall;
     wall.second = palette.wall * 0.6F;
-    if (wall.kind == WallKind::slats) wall.second = palette.wood;
-    if (wall.kind == WallKind::concrete) wall.base = mix(palette.wall, from_hex("#a8a5a0"), 0.7F);
-    if (wall.kind == WallKind::brick) {
+    if (wall.kind == WallKind::slats) wall.second = palette.pull > 0 ? palette.wall : palette.wood;
+    if (wall.kind == WallKind::concrete) wall.base = mix(palette.wall, from_hex("#a8a5a0"), 0.7F * (1 - palette.pull));
+    if (wall.kind == WallKind::brick && palette.pull <= 0) {
         const bool painted = settings.scheme == Scheme::neutral || settings.scheme == Scheme::cool ||
                              settings.scheme == Scheme::monochrome;
         wall.base = painted ? with_lightness(palette.wall, 80) : from_hex("#a5664b");
@@ -160,7 +171,8 @@ Ground ledge_top(const Settings& settings, const Palette& palette, const Subject
     const bool cut =
         settings.style == Style::minimalist || settings.style == Style::modern || settings.style == Style::industrial;
     if (!cut) return wooden(palette, subject.furniture ? GroundKind::deck : GroundKind::board);
-    return mineral(GroundKind::stone, mix(palette.ground, from_hex("#bdb5a8"), 0.6F), palette.ground * 0.6F, 0.12F);
+    return mineral(GroundKind::stone, mix(palette.ground, from_hex("#bdb5a8"), 0.6F * (1 - palette.pull)),
+                   palette.ground * 0.6F, 0.12F);
 }
 
 Ground ground_of(const Settings& settings, Stage stage, const Palette& palette, const Subject& subject, Dice& dice) {
@@ -177,7 +189,14 @@ Ground ground_of(const Settings& settings, Stage stage, const Palette& palette, 
             break;
     }
     const auto named = named_top(settings, palette);
-    return named ? *named : table_top(settings, palette, dice);
+    if (named) return *named;
+    // All that one sees from above is the ground: a cloth or slab in the wall's colour tells the photo better than
+    // wood.
+    if (stage == Stage::flatlay && palette.pull > 0) {
+        if (dice.below(2) == 0) return {GroundKind::linen, palette.wall, palette.ground, 1, 0, 0};
+        return mineral(GroundKind::stone, palette.wall, palette.ground, 0.12F);
+    }
+    return table_top(settings, palette, dice);
 }
 
 }  // namespace

@@ -17,8 +17,11 @@ Rgb grade(const Light& light) {
 Picture covering(const Scene& scene, const Picture& photo, int below) {
     const float wide = static_cast<float>(scene.width) / static_cast<float>(photo.width());
     const float high = static_cast<float>(below) / static_cast<float>(photo.height());
-    const float scale = std::max(wide, high);
-    const float left = (static_cast<float>(photo.width()) - static_cast<float>(scene.width) / scale) / 2;
+    // Each picture of a family looks at another part of it.
+    Dice dice(scene.seed ^ 0x7157a);
+    const float scale = std::max(wide, high) * dice.between(1.0F, 1.35F);
+    const float left =
+        (static_cast<float>(photo.width()) - static_cast<float>(scene.width) / scale) * dice.between(0.15F, 0.85F);
     const float top = (static_cast<float>(photo.height()) - static_cast<float>(below) / scale) * 0.6F;
     Picture picture(scene.width, scene.height);
     for (int y = 0; y < scene.height; ++y) {

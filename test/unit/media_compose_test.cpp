@@ -112,7 +112,9 @@ TEST(MediaCompose, ShowsTheFramedPhoto) {
 TEST(MediaCompose, TakesTheSceneFromAnInspirationPhoto) {
     const std::string product = samples::product_file();
     const auto blue = [](int x, int y) { return samples::busy(x, y) * Rgb{0.05F, 0.1F, 1}; };
-    const Composition made = composed(product, base_settings(), samples::file(300, 200, blue, ".jpg"));
+    core::Json settings = base_settings();
+    settings["roomType"] = "outdoor";
+    const Composition made = composed(product, settings, samples::file(300, 200, blue, ".jpg"));
     EXPECT_EQ(made.metadata["scene"], "photo");
     const auto picture = read_photo(made.jpeg, 64);
     const Rgb above = picture->color(6, 6);

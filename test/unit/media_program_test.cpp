@@ -91,7 +91,7 @@ core::Json compose_order(const std::vector<std::string>& inputs) {
     core::Json list = core::Json::array();
     for (const std::string& input : inputs)
         list.push_back({{"role", list.empty() ? "product" : "scene"}, {"sha256", sha256_hex(input)}});
-    return {{"settings", {{"roomType", "kitchen"}, {"lighting", "morning"}}},
+    return {{"settings", {{"roomType", "outdoor"}, {"lighting", "morning"}}},
             {"prompt", "a bowl"},
             {"inputs", list},
             {"limits", {{"max_bytes", 41943040}, {"max_pixels", 50000000}}}};
@@ -125,6 +125,16 @@ TEST(MediaProgram, InspectsEachAcceptedTypeLockedIn) {
             run("inspect", {{"limits", core::Json::object()}}, {samples::file(640, 480, samples::busy, suffix)});
         ASSERT_EQ(ended.status, 0) << suffix;
         EXPECT_EQ(ended.report.value("width", 0), 640) << suffix << ended.report.dump();
+    }
+}
+
+TEST(MediaProgram, MeasuresEachAcceptedTypeLockedIn) {
+    for (const char* suffix : {".jpg", ".png", ".png[profile=srgb]", ".webp", ".gif", ".avif", ".heic"}) {
+        const Ended ended = run("measure", core::Json::object(), {samples::file(640, 480, samples::busy, suffix)});
+        ASSERT_EQ(ended.status, 0) << suffix;
+        ASSERT_EQ(ended.report.value("ok", false), true) << suffix << ended.report.dump();
+        EXPECT_EQ(ended.report["metadata"]["orientation"], "landscape") << suffix;
+        EXPECT_TRUE(ended.output.empty());
     }
 }
 
