@@ -24,7 +24,7 @@ packages_of() {
   major=$(postgres_major)
   case $1 in
     build)
-      echo g++ make cmake pkg-config nlohmann-json3-dev libcurl4-openssl-dev libssl-dev libseccomp-dev libvips-dev zlib1g-dev
+      echo g++ make cmake pkg-config nlohmann-json3-dev libvalijson-dev libcurl4-openssl-dev libssl-dev libseccomp-dev libvips-dev zlib1g-dev
       echo "postgresql-$major" "postgresql-client-$major" "postgresql-server-dev-$major"
       ;;
     test)

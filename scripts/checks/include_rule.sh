@@ -10,7 +10,7 @@ cd "$(dirname "$0")/../.."
 rooms='
 core:     core                                         ; -
 wire:     core wire                                    ; -
-provider: core provider                                ; -
+provider: core provider                                ; valijson
 storage:  core storage                                 ; -
 media:    core media                                   ; vips pango cairo glib gobject
 executor: core wire provider storage media executor    ; curl
@@ -32,6 +32,7 @@ grep -rnE '^[[:space:]]*#[[:space:]]*include' src --include='*.hpp' --include='*
   }
   function foreign(header) {
     if (header ~ /^curl\//) return "curl"
+    if (header ~ /^valijson\//) return "valijson"
     if (header ~ /^vips/) return "vips"
     if (header ~ /^pango/) return "pango"
     if (header ~ /^cairo/) return "cairo"

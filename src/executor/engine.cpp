@@ -12,6 +12,8 @@
 #include "core/build_id.hpp"
 #include "core/text.hpp"
 #include "executor/answer.hpp"
+#include "executor/photo_work.hpp"
+#include "executor/rows_work.hpp"
 #include "executor/storage_work.hpp"
 
 namespace atelier::executor {
@@ -159,6 +161,13 @@ void Engine::hand_over(Attempt attempt, Order order, std::size_t bytes) {
         return rooms.media.admit(attempt, order, bytes,
                                  std::make_shared<ComposeWork>(rooms.media_tools, std::move(*compose)));
     }
+    if (auto* const measure = std::get_if<MeasureRequest>(&request)) {
+        return rooms.media.admit(attempt, order, bytes,
+                                 std::make_shared<MeasureWork>(rooms.media_tools, std::move(*measure)));
+    }
+    if (auto* const products = std::get_if<ProductsRequest>(&request)) {
+        return rooms.media.admit(attempt, order, bytes, std::make_shared<RowsWork>(rooms.pool, std::move(*products)));
+    }
     if (auto* const inspect = std::get_if<InspectRequest>(&request)) {
         return rooms.media.admit(attempt, order, bytes,
                                  std::make_shared<InspectWork>(rooms.media_tools, std::move(*inspect)));
@@ -170,6 +179,14 @@ void Engine::hand_over(Attempt attempt, Order order, std::size_t bytes) {
     if (auto* const move = std::get_if<MoveRequest>(&request)) {
         return rooms.storage.admit(attempt, order, bytes,
                                    std::make_shared<MoveWork>(rooms.stores, rooms.pool, std::move(*move)));
+    }
+    if (auto* const import = std::get_if<ImportRequest>(&request)) {
+        return rooms.media.admit(attempt, order, bytes,
+                                 std::make_shared<ImportWork>(rooms.media_tools, std::move(*import)));
+    }
+    if (auto* const use = std::get_if<TellOfUseRequest>(&request)) {
+        return rooms.storage.admit(attempt, order, bytes,
+                                   std::make_shared<TellOfUseWork>(rooms.stores.photos(), std::move(*use)));
     }
     rooms.paid.admit(attempt, std::move(order));
 }

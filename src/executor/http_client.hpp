@@ -19,6 +19,12 @@
 
 namespace atelier::executor {
 
+// Which addresses a call may be connected to, looked at for each that the name stands for, when it is connected to.
+enum class Peers {
+    as_configured,  // any
+    public_only,    // core::Reach::everybody, over https
+};
+
 struct HttpLimits {
     core::Milliseconds connect{10'000};  // name resolution, TCP and TLS
     // Between pieces of the request, then between bytes that are payload: white space and SSE comments are none.
@@ -26,6 +32,8 @@ struct HttpLimits {
     core::Milliseconds total{600'000};         // from start() on
     std::size_t max_header_bytes = 64 * 1024;  // with interim replies and trailers; at most 200 fields in any case
     std::size_t max_body_bytes = std::size_t{48} * 1024 * 1024;
+    // Other than as_configured: on a connection of its own.
+    Peers peers = Peers::as_configured;
 };
 
 struct HttpReply {
@@ -41,9 +49,9 @@ struct HttpEnd {
     // other side may have done what was asked for.
     bool body_left = false;
     // The complete reply; or what arrived of one whose status is not 2xx, which is judged by that; or why there is
-    // none. Failures before the body left: network (TLS refused too), timeout, invalid_request (URL or header),
-    // overloaded (no memory). After it: outcome_unknown. A body that is too long, of a 2xx: invalid_output. Cancelled:
-    // `cancelled`. Messages name the host, never path, query or header.
+    // none. Failures before the body left: network (TLS refused too), timeout, invalid_request (URL, header or
+    // peer), overloaded (no memory). After it: outcome_unknown. A body that is too long, of a 2xx: invalid_output.
+    // Cancelled: `cancelled`. Messages name the host, never path, query or header.
     core::Result<HttpReply> reply;
     int status = 0;  // of the final reply; 0: none arrived
 };

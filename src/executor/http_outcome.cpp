@@ -62,6 +62,9 @@ Error free_curl_failure(const TransferFacts& facts) {
         case CURLE_COULDNT_RESOLVE_HOST:
             return {ErrorClass::network, "the host name of " + facts.host + " cannot be resolved"};
         case CURLE_COULDNT_CONNECT:
+            if (facts.refused_every_peer) {
+                return {ErrorClass::invalid_request, facts.host + " has no address that is public"};
+            }
             return {ErrorClass::network, "no connection to " + facts.host + ": " + reason(facts)};
         case CURLE_OPERATION_TIMEDOUT:
             return {ErrorClass::timeout, "no connection to " + facts.host + within(facts.limits.connect)};

@@ -1,11 +1,14 @@
 #include "executor/http_transfer.hpp"
 
 #include <curl/curl.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <cstring>
 #include <new>
 #include <utility>
+
+#include "executor/peer_check.hpp"
 
 namespace atelier::executor {
 namespace {
@@ -155,7 +158,7 @@ bool HttpTransfer::set_options(const std::string& ca_file) {
     set(CURLOPT_QUICK_EXIT, 1L);
     // The clock of our own decides; this lets curl divide the time among several addresses.
     set(CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(limits_.connect.count()));
-    return ok;
+    return ok && set_peers();
 }
 
 bool HttpTransfer::set_method() {
@@ -176,6 +179,31 @@ bool HttpTransfer::set_method() {
         set(CURLOPT_CUSTOMREQUEST, request_.method.c_str());
     }
     return ok;
+}
+
+// Last, since it narrows what was set. A kept connection is not asked for its peer.
+bool HttpTransfer::set_peers() {
+    if (limits_.peers == Peers::as_configured) return true;
+    bool ok = true;
+    const auto set = [&](CURLoption option, auto value) {
+        ok = ok && ::curl_easy_setopt(easy_, option, value) == CURLE_OK;
+    };
+    set(CURLOPT_OPENSOCKETFUNCTION, &HttpTransfer::on_socket);
+    set(CURLOPT_OPENSOCKETDATA, this);
+    set(CURLOPT_FRESH_CONNECT, 1L);
+    set(CURLOPT_FORBID_REUSE, 1L);
+    set(CURLOPT_PROTOCOLS_STR, "https");
+    return ok;
+}
+
+int HttpTransfer::on_socket(void* self, curlsocktype purpose, curl_sockaddr* peer) noexcept {
+    auto& transfer = *static_cast<HttpTransfer*>(self);
+    if (purpose != CURLSOCKTYPE_IPCXN || !is_peer_allowed(transfer.limits_.peers, peer->addr)) {
+        transfer.refused_peer_ = true;
+        return CURL_SOCKET_BAD;
+    }
+    transfer.tried_peer_ = true;
+    return ::socket(peer->family, peer->socktype | SOCK_CLOEXEC, peer->protocol);
 }
 
 // Called before each request on each connection, also when curl found a kept connection dead and begins again: allowed
@@ -294,6 +322,7 @@ TransferFacts HttpTransfer::facts() const {
     facts.host = host_of(request_.url);
     facts.body_left = body_left_;
     facts.status = head_.status();
+    facts.refused_every_peer = refused_peer_ && !tried_peer_;
     facts.limits = limits_;
     long os_error = 0;
     ::curl_easy_getinfo(easy_, CURLINFO_OS_ERRNO, &os_error);

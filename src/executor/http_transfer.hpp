@@ -1,6 +1,8 @@
 #pragma once
 // One HTTP request: the easy handle of curl, what its callbacks do, and what is known of it while it is under way.
 
+#include <curl/curl.h>
+
 #include <array>
 #include <cstdint>
 #include <string>
@@ -50,7 +52,9 @@ class HttpTransfer {
     bool set_headers();
     bool set_options(const std::string& ca_file);
     bool set_method();
+    bool set_peers();
 
+    static int on_socket(void* self, curlsocktype purpose, curl_sockaddr* peer) noexcept;
     static int on_connected(void* self, char*, char*, int, int) noexcept;
     static std::size_t on_send(char* buffer, std::size_t size, std::size_t count, void* self) noexcept;
     static std::size_t on_header(char* line, std::size_t size, std::size_t count, void* self) noexcept;
@@ -76,6 +80,8 @@ class HttpTransfer {
     TransferStop stop_ = TransferStop::curl;
     int curl_code_ = 0;
     bool connected_ = false;
+    bool refused_peer_ = false;
+    bool tried_peer_ = false;  // one that was allowed; curl goes through them all
     void* easy_;
     curl_slist* headers_ = nullptr;
     std::array<char, 256> curl_message_{};

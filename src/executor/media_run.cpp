@@ -34,6 +34,18 @@ core::Milliseconds processor_time(const rusage& usage) {
     return core::Milliseconds{milliseconds(usage.ru_utime) + milliseconds(usage.ru_stime)};
 }
 
+const char* word_of(MediaMode mode) {
+    switch (mode) {
+        case MediaMode::compose:
+            return "compose";
+        case MediaMode::inspect:
+            return "inspect";
+        case MediaMode::measure:
+            break;
+    }
+    return "measure";
+}
+
 }  // namespace
 
 Result<std::unique_ptr<MediaRun>> MediaRun::start(EventLoop& loop, const std::string& program, MediaTask task,
@@ -52,11 +64,10 @@ Result<void> MediaRun::launch(const std::string& program, MediaMode mode, const 
     const UniqueFd report_write_end(ends[1]);
     ::fcntl(report_pipe_.get(), F_SETFL, O_NONBLOCK);
 
-    MediaLaunch launch{program, "inspect", order_file.get(), report_write_end.get(), -1, {}};
+    MediaLaunch launch{program, word_of(mode), order_file.get(), report_write_end.get(), -1, {}};
     if (mode == MediaMode::compose) {
         output_.reset(::memfd_create("output", MFD_CLOEXEC | MFD_ALLOW_SEALING));
         if (!output_) return cannot_start(errno);
-        launch.mode = "compose";
         launch.output = output_.get();
     }
     for (const storage::StoredObject& input : inputs_)

@@ -16,7 +16,7 @@
 
 namespace atelier::executor {
 
-enum class MediaMode { compose, inspect };
+enum class MediaMode { compose, inspect, measure };
 
 struct MediaTask {
     MediaMode mode;

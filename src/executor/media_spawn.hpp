@@ -25,7 +25,7 @@ inline constexpr bool limit_address_space = true;
 
 struct MediaLaunch {
     std::string program;      // absolute path
-    std::string mode;         // "compose" or "inspect": the one argument
+    std::string mode;         // "compose", "inspect" or "measure": the one argument
     int order = -1;           // becomes 0
     int report = -1;          // becomes 1; 2 is /dev/null
     int output = -1;          // becomes 3; -1 = there is none and 3 is closed

@@ -17,6 +17,14 @@ Error ended_early() {
     return {ErrorClass::cancelled, "ended before it was done"};
 }
 
+// The lane of the order is not that of the store: what only the store's lane can make of a failure is left to it.
+WorkEnd end_by_store(Error error, std::optional<core::Milliseconds> retry_after) {
+    const bool give_back = error.cls == ErrorClass::auth;
+    if (error.cls == ErrorClass::rate_limited || error.cls == ErrorClass::overloaded)
+        error.cls = ErrorClass::storage_failed;
+    return {std::move(error), {}, retry_after, give_back};
+}
+
 }  // namespace
 
 void MediaWork::fetch(std::vector<ObjectRef> objects, const FetchLimits& limits) {
@@ -106,18 +114,38 @@ void ComposeWork::on_judged(MadePicture made) {
     const auto self = shared_as<ComposeWork>();
     step_ = tools_.stores.put(request_.output.store, request_.output.bucket, std::move(made.object), core::now(),
                               [self, result = std::move(made.result)](const StoreEnd<Stored>& end) {
-                                  if (end.result) return self->finish({result, offline_usage()});
+                                  if (end.result) return self->finish({result, offline_usage("image")});
                                   if (!end.may_be_left) self->left_ = nullptr;
                                   self->on_store_failure(end.result.error(), end.retry_after);
                               });
 }
 
-// The lane of the order is not that of the store: what only the store's lane can make of a failure is left to it.
 void ComposeWork::on_store_failure(Error error, std::optional<core::Milliseconds> retry_after) {
-    const bool give_back = error.cls == ErrorClass::auth;
-    if (error.cls == ErrorClass::rate_limited || error.cls == ErrorClass::overloaded)
-        error.cls = ErrorClass::storage_failed;
-    finish({std::move(error), {}, retry_after, give_back});
+    finish(end_by_store(std::move(error), retry_after));
+}
+
+std::optional<std::string> MeasureWork::obstacle() {
+    return tools_.stores.unreadable(request_.input.object.store, request_.input.object.bucket);
+}
+
+void MeasureWork::begin() {
+    fetch({request_.input.object}, {PictureLimits{}.max_bytes});
+}
+
+MediaTask MeasureWork::task(std::vector<StoredObject> inputs) const {
+    return measure_task(std::move(inputs));
+}
+
+Result<MadePicture> MeasureWork::judge(MediaEnd end) const {
+    return judge_measured(request_, std::move(end));
+}
+
+void MeasureWork::on_judged(MadePicture made) {
+    finish({std::move(made.result), offline_usage("request")});
+}
+
+void MeasureWork::on_store_failure(Error error, std::optional<core::Milliseconds> retry_after) {
+    finish(end_by_store(std::move(error), retry_after));
 }
 
 void InspectWork::begin() {

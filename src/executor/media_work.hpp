@@ -66,6 +66,23 @@ class ComposeWork : public MediaWork {
     const ComposeRequest request_;
 };
 
+// `ai.json` of the provider `offline`, task "scene".
+class MeasureWork : public MediaWork {
+  public:
+    MeasureWork(MediaTools& tools, MeasureRequest request) : MediaWork(tools), request_(std::move(request)) {}
+
+    std::optional<std::string> obstacle() override;
+
+  private:
+    void begin() override;
+    MediaTask task(std::vector<storage::StoredObject> inputs) const override;
+    core::Result<MadePicture> judge(MediaEnd end) const override;
+    void on_judged(MadePicture made) override;
+    void on_store_failure(core::Error error, std::optional<core::Milliseconds> retry_after) override;
+
+    const MeasureRequest request_;
+};
+
 // `storage.head`
 class InspectWork : public MediaWork {
   public:

@@ -19,7 +19,9 @@ core::Result<ObjectRef> parse_object_ref(const core::Json& object) {
     if (!store || store->empty()) return refuse("an object of the order names no store");
     const std::string* bucket = core::find_string(object, "bucket");
     if (*store == "file" && bucket && !bucket->empty()) return refuse("the store \"file\" has no buckets");
-    if (*store != "file" && (!bucket || bucket->empty() || bucket->size() > max_bucket_bytes)) {
+    const bool has_bucket = bucket && !bucket->empty();
+    const std::string* url = *store != "file" && !has_bucket ? core::find_string(object, "url") : nullptr;
+    if (*store != "file" && !url && (!has_bucket || bucket->size() > max_bucket_bytes)) {
         return refuse("an object of the store " + quote_name(*store) + " names no bucket");
     }
     const std::string* key = core::find_string(object, "key");
@@ -27,7 +29,7 @@ core::Result<ObjectRef> parse_object_ref(const core::Json& object) {
     if (auto legal = *store == "file" ? core::check_store_key(*key) : core::check_object_key(*key); !legal) {
         return legal.error();
     }
-    return ObjectRef{*store, bucket ? *bucket : std::string(), *key};
+    return ObjectRef{*store, bucket ? *bucket : std::string(), *key, url ? *url : std::string()};
 }
 
 core::Json to_json(const ObjectRef& object) {

@@ -8,11 +8,13 @@
 
 namespace atelier::executor {
 
-// Where an object is, as orders and answers name it: {"store":..,"bucket":..,"key":..}.
+// Where an object is, as orders and answers name it: {"store":..,"bucket":..,"key":..}; "url" in place of a bucket
+// for the photos of a library, which can only be read; beside a bucket it says nothing.
 struct ObjectRef {
     std::string store;
     std::string bucket;  // empty, and not named, for the store `file`
     std::string key;
+    std::string url{};
 };
 
 // Further members are left alone. invalid_request when it is none, or its key breaks a rule; whether there is such a

@@ -1,6 +1,7 @@
 #include "executor/order.hpp"
 
 #include "core/sha256.hpp"
+#include "executor/photo_order.hpp"
 #include "wire/frame.hpp"
 
 namespace atelier::executor {
@@ -69,6 +70,38 @@ Result<Request> parse_compose(const Json& request) {
     if (!output) return output.error();
     compose.output = std::move(*output);
     return Request{std::move(compose)};
+}
+
+Result<Request> parse_measure(const Json& request) {
+    const Json* inputs = core::find_member(request, "inputs", Json::value_t::array);
+    if (!inputs || inputs->size() != 1) return refuse("the task \"scene\" takes one input");
+    auto input = parse_input(inputs->front());
+    if (!input) return input.error();
+    return Request{MeasureRequest{std::move(*input)}};
+}
+
+// What pictures and rows tell by themselves.
+Result<Request> parse_offline_json(const Json& request) {
+    const std::string* task = core::find_string(request, "task");
+    if (!task) return refuse("the provider \"offline\" answers no prompt: the order names no task");
+    if (*task == "scene") return parse_measure(request);
+    if (*task != "products")
+        return refuse("the provider \"offline\" knows no task " + quote_name(*task) + ", only scene and products");
+    auto products = provider::parse_products_task(request);
+    if (!products) return products.error();
+    return Request{ProductsRequest{std::move(*products)}};
+}
+
+Result<Request> parse_offline(provider::Task task, const Json& request) {
+    switch (task) {
+        case provider::Task::image:
+            return parse_compose(request);
+        case provider::Task::json:
+            return parse_offline_json(request);
+        case provider::Task::text:
+            break;
+    }
+    return refuse("the provider \"offline\" writes no texts");
 }
 
 Result<std::vector<InputPicture>> parse_ai_inputs(const Json& request) {
@@ -219,16 +252,16 @@ Result<Request> parse_request(const Json& order) {
     if (!action) return refuse("the order has no action");
     const Json* request = core::find_member(order, "request", Json::value_t::object);
     if (!request) return refuse("the order has no request");
+    if (*action == "storage.head" && request->contains("photo")) return parse_import(*request);
     if (*action == "storage.head") return parse_inspect(*request);
+    if (*action == "http.request") return parse_tell_of_use(*request);
     if (*action == "storage.delete") return parse_delete(*request);
     if (*action == "storage.put") return parse_move(*request);
     const auto task = provider::task_from_string(*action);
     if (!task) return refuse("the action " + quote_name(*action) + " is not known");
     const std::string* provider = core::find_string(order, "provider");
     if (!provider || provider->empty()) return refuse("the order has no provider");
-    if (*provider != "offline") return parse_ai(*provider, *task, order, *request);
-    if (*task != provider::Task::image) return refuse("the provider \"offline\" makes pictures only");
-    return parse_compose(*request);
+    return *provider == "offline" ? parse_offline(*task, *request) : parse_ai(*provider, *task, order, *request);
 }
 
 Result<core::Milliseconds> parse_timeout(const Json& order) {

@@ -12,6 +12,7 @@
 #include "core/json.hpp"
 #include "core/result.hpp"
 #include "executor/object_ref.hpp"
+#include "provider/offline_products.hpp"
 #include "provider/provider.hpp"
 
 namespace atelier::executor {
@@ -33,6 +34,9 @@ struct InputPicture {
     std::string role;  // "product", "scene"
     ObjectRef object;
     std::string sha256;  // as registered, 64 lower-case hex digits
+
+    // Whether its bytes are those that were registered. The server of a photo may encode the same picture anew.
+    bool is_fixed() const noexcept { return object.url.empty(); }
 };
 
 // Where an object is to be made; the extension is appended to the prefix.
@@ -48,6 +52,16 @@ struct ComposeRequest {
     core::Json settings;               // an object
     std::vector<InputPicture> inputs;  // 1 to 8
     OutputPlace output;
+};
+
+// `ai.json` of the provider `offline`, {"task":"scene","inputs":[one]}: the media child measures.
+struct MeasureRequest {
+    InputPicture input;
+};
+
+// `ai.json` of the provider `offline`, {"task":"products",...}: see offline_products.hpp.
+struct ProductsRequest {
+    provider::ProductsTask task;
 };
 
 // `ai.image`, `ai.json` and `ai.text` of a configured provider: a call that costs money.
@@ -86,7 +100,20 @@ struct MoveRequest {
     ObjectRef target;
 };
 
-using Request = std::variant<ComposeRequest, InspectRequest, DeleteRequest, MoveRequest, AiRequest>;
+// `storage.head` of a photo that stays where it is: what is it, and where?
+struct ImportRequest {
+    std::string library;
+    std::string photo_id;
+};
+
+// `http.request`: the server of a photo is to be told that it is used.
+struct TellOfUseRequest {
+    std::string library;
+    std::string download_location;
+};
+
+using Request = std::variant<ComposeRequest, MeasureRequest, ProductsRequest, InspectRequest, DeleteRequest,
+                             MoveRequest, AiRequest, ImportRequest, TellOfUseRequest>;
 
 struct Order {
     core::Json lease;               // echoed; {"attempt":n} when the order has none that can be

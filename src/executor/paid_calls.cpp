@@ -108,10 +108,11 @@ void PaidCalls::prepare(Attempt attempt) {
     std::vector<ObjectRef> inputs;
     for (const InputPicture& input : request.inputs)
         inputs.push_back(input.object);
-    call.fetching = fetch_all(loop_, stores_, std::move(inputs), {PictureLimits{}.max_bytes},
-                              [this, attempt, config = *config](StoreEnd<FetchedObjects> end) {
-                                  on_inputs(attempt, config, std::move(end));
-                              });
+    call.fetching =
+        fetch_all(loop_, stores_, std::move(inputs), {.max_bytes = PictureLimits{}.max_bytes, .until = deadline(call)},
+                  [this, attempt, config = *config](StoreEnd<FetchedObjects> end) {
+                      on_inputs(attempt, config, std::move(end));
+                  });
 }
 
 void PaidCalls::on_inputs(Attempt attempt, const ProviderConfig& config, StoreEnd<FetchedObjects> inputs) {

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "executor/file_facts.hpp"
+#include "executor/measured_scene.hpp"
 #include "executor/outcome.hpp"
 
 namespace atelier::executor {
@@ -40,17 +41,33 @@ std::optional<Error> unlike(const Expectation& expect, const Picture& picture) {
     return std::nullopt;
 }
 
+// The first input, as the child reports it.
+Result<Picture> judge_input(const MediaEnd& end, const PictureLimits& limits) {
+    const auto claim = judge_report(end.end, end.report);
+    if (!claim) return claim.error();
+    const StoredObject& object = end.inputs.front();
+    const auto facts = read_file_facts(object.fd.get(), object.size);
+    if (!facts) return facts.error();
+    return judge_picture(*claim, *facts, limits);
+}
+
 }  // namespace
 
 MediaTask compose_task(const ComposeRequest& request, std::vector<StoredObject> inputs) {
     Json entries = Json::array();
-    for (const InputPicture& input : request.inputs)
-        entries.push_back({{"role", input.role}, {"sha256", input.sha256}});
+    for (const InputPicture& input : request.inputs) {
+        entries.push_back({{"role", input.role}});
+        if (input.is_fixed()) entries.back()["sha256"] = input.sha256;
+    }
     const Json order{{"settings", request.settings},
                      {"prompt", request.prompt},
                      {"inputs", std::move(entries)},
                      {"limits", limits_for_child(PictureLimits{})}};
     return {MediaMode::compose, core::write_json(order), std::move(inputs)};
+}
+
+MediaTask measure_task(std::vector<StoredObject> inputs) {
+    return {MediaMode::measure, core::write_json({{"limits", limits_for_child(PictureLimits{})}}), std::move(inputs)};
 }
 
 MediaTask inspect_task(const InspectRequest& request, std::vector<StoredObject> inputs) {
@@ -78,19 +95,24 @@ Result<MadePicture> judge_composed(const ComposeRequest& request, MediaEnd end) 
 }
 
 Result<MadePicture> judge_inspected(const InspectRequest& request, MediaEnd end) {
-    const auto claim = judge_report(end.end, end.report);
-    if (!claim) return claim.error();
-    const StoredObject& object = end.inputs.front();
-    const auto facts = read_file_facts(object.fd.get(), object.size);
-    if (!facts) return facts.error();
-    const auto picture = judge_picture(*claim, *facts, request.limits);
+    const auto picture = judge_input(end, request.limits);
     if (!picture) return picture.error();
     if (auto error = unlike(request.expect, *picture)) return std::move(*error);
     return MadePicture{facts_of(*picture)};
 }
 
-Json offline_usage() {
-    return Json::array({{{"unit", "image"}, {"quantity", 1}, {"cost", 0}, {"currency", "USD"}}});
+Result<MadePicture> judge_measured(const MeasureRequest& request, MediaEnd end) {
+    const auto picture = judge_input(end, PictureLimits{});
+    if (!picture) return picture.error();
+    if (request.input.is_fixed() && picture->sha256 != request.input.sha256)
+        return Error{ErrorClass::invalid_request, "the stored object changed since it was registered"};
+    auto scene = scene_of_measures(picture->metadata);
+    if (!scene) return scene.error();
+    return MadePicture{{{"json", std::move(*scene)}, {"model", "measure"}}};
+}
+
+Json offline_usage(const char* unit) {
+    return Json::array({{{"unit", unit}, {"quantity", 1}, {"cost", 0}, {"currency", "USD"}}});
 }
 
 }  // namespace atelier::executor

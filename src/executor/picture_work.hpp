@@ -13,10 +13,11 @@
 namespace atelier::executor {
 
 MediaTask compose_task(const ComposeRequest& request, std::vector<storage::StoredObject> inputs);
+MediaTask measure_task(std::vector<storage::StoredObject> inputs);
 MediaTask inspect_task(const InspectRequest& request, std::vector<storage::StoredObject> inputs);
 
-// A picture that was judged: what the worker is told of it (the result of ai.image and storage.head), and, of a new
-// one, what is to be put.
+// A picture that was judged: what the worker is told of it (the result of ai.image, ai.json or storage.head), and, of a
+// new one, what is to be put.
 struct MadePicture {
     core::Json result;
     NewObject object{};
@@ -26,8 +27,11 @@ struct MadePicture {
 // was expected.
 core::Result<MadePicture> judge_composed(const ComposeRequest& request, MediaEnd end);
 core::Result<MadePicture> judge_inspected(const InspectRequest& request, MediaEnd end);
+// The analysis of a scene, of model "measure": the words that pixels do not tell are "unspecified", the lists empty.
+// invalid_request when the input is not the one that was registered.
+core::Result<MadePicture> judge_measured(const MeasureRequest& request, MediaEnd end);
 
-// usage of one picture made here: it costs nothing.
-core::Json offline_usage();
+// usage of one "image" made, or one "request" answered, here: it costs nothing.
+core::Json offline_usage(const char* unit);
 
 }  // namespace atelier::executor

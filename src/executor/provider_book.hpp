@@ -5,19 +5,14 @@
 #include <string>
 #include <string_view>
 
-#include "core/clock.hpp"
 #include "core/result.hpp"
+#include "executor/api_access.hpp"
 #include "provider/provider.hpp"
 
 namespace atelier::executor {
 
-struct ProviderConfig {
+struct ProviderConfig : ApiAccess {
     provider::Endpoint endpoint;
-    core::Milliseconds connect_timeout{0};
-    core::Milliseconds progress_timeout{0};
-    std::string api_key;       // one of the three is set
-    std::string api_key_file;  // absolute
-    std::string key_error;     // why there is no key
 };
 
 class ProviderBook {
@@ -33,8 +28,5 @@ class ProviderBook {
   private:
     std::map<std::string, ProviderConfig> providers_;
 };
-
-// The key to be used now; a file is read anew each time, so that a changed one counts at once. Class auth otherwise.
-core::Result<std::string> read_key(const ProviderConfig& config);
 
 }  // namespace atelier::executor

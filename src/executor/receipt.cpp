@@ -8,6 +8,7 @@
 #include "core/sha256.hpp"
 #include "core/text.hpp"
 #include "executor/outcome.hpp"
+#include "provider/json_schema.hpp"
 
 namespace atelier::executor {
 namespace {
@@ -27,6 +28,7 @@ struct ReceiptHead {
     provider::Kind kind;
     provider::Task task;
     OutputPlace output;
+    const Json* schema;  // nullptr: none
     int status = 0;
     std::vector<std::pair<std::string, std::string>> headers;
 };
@@ -49,6 +51,7 @@ std::optional<ReceiptHead> parse_head(const Json& head) {
                        *kind,
                        *task,
                        {store ? *store : "file", bucket ? *bucket : "", *key_prefix},
+                       core::find_member(head, "schema", Json::value_t::object),
                        static_cast<int>(status->get<std::int64_t>()),
                        {}};
     for (const Json& header : *headers) {
@@ -89,6 +92,10 @@ Result<Json> look_at_picture(const ReceiptHead& head, provider::MadePicture made
 Result<Json> make_result(const ReceiptHead& head, provider::Made made, std::optional<Judged::Picture>& picture) {
     switch (head.task) {
         case provider::Task::json:
+            if (head.schema) {
+                if (auto matched = provider::match_json_schema(made.json, *head.schema); !matched)
+                    return matched.error();
+            }
             return Json{{"json", std::move(made.json)}};
         case provider::Task::text:
             return Json{{"text", std::move(made.text)}};
@@ -102,6 +109,17 @@ Result<Json> make_result(const ReceiptHead& head, provider::Made made, std::opti
     picture = std::move(looked_at);
     if (!made.text.empty()) (*result)["metadata"] = {{"remark", core::to_storable_text(made.text, max_remark_bytes)}};
     return result;
+}
+
+// Who is to look into it needs to know which model it was.
+void name_model(Result<Json>& result, const std::string& model) {
+    if (model.empty()) return;
+    const std::string name = core::to_storable_text(model, max_model_bytes);
+    if (result) {
+        (*result)["model"] = name;
+    } else {
+        result = Error{result.error().cls, result.error().message + " (model " + name + ")"};
+    }
 }
 
 Json usage_json(const std::vector<provider::Usage>& usage) {
@@ -118,17 +136,19 @@ Json receipt_head(const Order& order, provider::Kind kind, const HttpReply& repl
     Json headers = Json::array();
     for (const auto& [name, value] : reply.headers)
         headers.push_back({name, value});
-    return {{"lease", order.lease},
-            {"provider", request.provider},
-            {"kind", provider::to_string(kind)},
-            {"task", provider::to_string(request.task)},
-            {"model", request.model},
-            {"store", request.output.store},
-            {"bucket", request.output.bucket},
-            {"key_prefix", request.output.key_prefix},
-            {"status", static_cast<unsigned>(reply.status)},
-            {"headers", std::move(headers)},
-            {"duration_ms", static_cast<std::uint64_t>(duration.count())}};
+    Json head{{"lease", order.lease},
+              {"provider", request.provider},
+              {"kind", provider::to_string(kind)},
+              {"task", provider::to_string(request.task)},
+              {"model", request.model},
+              {"store", request.output.store},
+              {"bucket", request.output.bucket},
+              {"key_prefix", request.output.key_prefix},
+              {"status", static_cast<unsigned>(reply.status)},
+              {"headers", std::move(headers)},
+              {"duration_ms", static_cast<std::uint64_t>(duration.count())}};
+    if (request.task == provider::Task::json && !request.schema.is_null()) head["schema"] = request.schema;
+    return head;
 }
 
 Json lease_of(const Json& head) {
@@ -149,20 +169,21 @@ void take_out_key(Receipt& receipt, const std::string& key) {
 
 Judged judge_receipt(const Receipt& receipt) {
     const auto parsed = parse_head(receipt.head);
-    if (!parsed) {
-        return {{lease_of(receipt.head), true, core::Milliseconds{0}},
-                Error{ErrorClass::invalid_output, "the receipt in the spool has an unknown form"},
-                {}};
-    }
+    if (!parsed) return unjudged(receipt, "the receipt in the spool has an unknown form");
     provider::Verdict verdict =
         provider::judge(parsed->kind, parsed->task, {parsed->status, parsed->headers, receipt.body});
     Judged judged{parsed->answer, verdict.made ? Result<Json>(Json()) : Result<Json>(verdict.made.error()),
                   usage_json(verdict.usage), verdict.retry_after};
     if (!verdict.made) return judged;
     judged.result = make_result(*parsed, std::move(*verdict.made), judged.picture);
-    if (judged.result && !verdict.model.empty())
-        (*judged.result)["model"] = core::to_storable_text(verdict.model, max_model_bytes);
+    name_model(judged.result, verdict.model);
     return judged;
+}
+
+Judged unjudged(const Receipt& receipt, const std::string& reason) {
+    return {{lease_of(receipt.head), true, core::Milliseconds{0}},
+            Error{ErrorClass::invalid_output, core::to_storable_text(reason, max_remark_bytes)},
+            {}};
 }
 
 std::string answer_of(const Judged& judged) {

@@ -24,7 +24,8 @@ struct Receipt {
     bool redacted = false;  // take_out_key() is done
 };
 
-// Head of the spool record of a reply.
+// Head of the spool record of a reply. It carries the schema of an ai.json order, so that whoever settles the receipt
+// judges the answer as who asked would have.
 core::Json receipt_head(const Order& order, provider::Kind kind, const HttpReply& reply, core::Milliseconds duration);
 
 // The lease in the head of any spool record; an empty object where there is none.
@@ -48,8 +49,14 @@ struct Judged {
     std::optional<Picture> picture{};  // of the result: to be put before the worker is told
 };
 
-// A head of another form than receipt_head() gives is a failure of class invalid_output.
+// A head of another form than receipt_head() gives is a failure of class invalid_output, and so is JSON that does not
+// match the schema: usage is told all the same, it was billed. A head without a schema is that of an order without one,
+// or of an executor that wrote none yet: its JSON is taken as it is, since to refuse what cannot be judged any more
+// would buy it twice; what stores it looks at it in any case.
 Judged judge_receipt(const Receipt& receipt);
+
+// What comes of a receipt that cannot be judged: a failure of class invalid_output.
+Judged unjudged(const Receipt& receipt, const std::string& reason);
 
 // Payload of an answer frame. `left` as in FailureFacts.
 std::string answer_of(const Judged& judged);

@@ -1,6 +1,7 @@
 #include "executor/settler.hpp"
 
 #include <algorithm>
+#include <exception>
 #include <new>
 #include <utility>
 
@@ -105,11 +106,13 @@ void Settler::load(const Shared& task) {
 void Settler::judge(const Shared& task) {
     const auto judged = std::make_shared<std::optional<Judged>>();
     pool_.run(
-        [receipt = task->receipt, judged] {
+        [receipt = task->receipt, judged, judge = judge_] {
             try {
-                *judged = judge_receipt(*receipt);
+                *judged = judge(*receipt);
             } catch (const std::bad_alloc&) {
                 // Without memory for it the receipt does better later, as without a store.
+            } catch (const std::exception& exception) {
+                *judged = unjudged(*receipt, std::string("the answer cannot be read: ") + exception.what());
             }
         },
         [this, task, judged] {

@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <utility>
 
 #include "core/clock.hpp"
 #include "executor/event_loop.hpp"
@@ -30,7 +31,12 @@ class Settler {
         std::function<void()> waits;                          // each time the store has not taken the picture
     };
 
-    Settler(EventLoop& loop, TaskPool& pool, Stores& stores) : loop_(loop), pool_(pool), stores_(stores) {}
+    using Judge = std::function<Judged(const Receipt&)>;
+
+    // What the judge throws is a failure of class invalid_output: another executor would meet it again. Only for want
+    // of memory it is asked again later.
+    Settler(EventLoop& loop, TaskPool& pool, Stores& stores, Judge judge = judge_receipt)
+        : loop_(loop), pool_(pool), stores_(stores), judge_(std::move(judge)) {}
     Settler(const Settler&) = delete;
     Settler& operator=(const Settler&) = delete;
 
@@ -61,6 +67,7 @@ class Settler {
     EventLoop& loop_;
     TaskPool& pool_;
     Stores& stores_;
+    const Judge judge_;
     std::unordered_map<TaskId, Shared> tasks_;
     TaskId last_id_ = 0;
     std::size_t loaded_ = 0;    // receipts that were read again from disk

@@ -45,6 +45,8 @@ struct FetchLimits {
     // It is asked for in the lane of the store, which pauses when the credentials are refused: whoever resumes it wants
     // them to be tried again. For others what was refused stays so for a while.
     bool own_lane = false;
+    // Of whoever gives it up at no time by itself: when a photo that stays elsewhere is waited for no longer.
+    std::optional<core::Instant> until{};
 };
 
 // Whether an object of this size that begins so is within the limits; invalid_request with the reason.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <new>
+#include <utility>
 
 #include "executor/file_facts.hpp"
 #include "executor/s3_fetch.hpp"
@@ -53,6 +54,7 @@ Stores::Stores(EventLoop& loop, TaskPool& pool, std::string file_directory, Tell
       pool_(pool),
       file_directory_(std::move(file_directory)),
       tell_(std::move(tell)),
+      photos_(loop, pool),
       http_(loop, max_reply_bytes),
       tools_{loop, pool, http_, wall_clock ? std::move(wall_clock) : system_time} {}
 
@@ -63,8 +65,11 @@ Stores::~Stores() {
 }
 
 Result<void> Stores::set_stores(std::string_view payload) {
-    const StoreBook before = book_;
-    if (auto replaced = book_.replace(payload); !replaced) return replaced;
+    // Of a frame with one bad part nothing is taken.
+    StoreBook told = book_;
+    if (auto replaced = told.replace(payload); !replaced) return replaced;
+    if (auto replaced = photos_.set(payload); !replaced) return replaced;
+    const StoreBook before = std::exchange(book_, std::move(told));
     was_told_of_stores_ = true;
     for (auto& [name, place] : places_) {
         const auto config = book_.find(name.first);
@@ -79,7 +84,7 @@ Result<void> Stores::set_stores(std::string_view payload) {
 }
 
 std::optional<std::string> Stores::unusable(const std::string& store) const {
-    if (store == "file") return std::nullopt;
+    if (store == "file" || photos_.knows(store)) return std::nullopt;
     const auto config = book_.find(store);
     if (!config) return not_configured(store);
     if (config->credentials_error.empty()) return std::nullopt;
@@ -123,6 +128,7 @@ Stores::Work Stores::fetch(const ObjectRef& object, const FetchLimits& limits, S
         };
         return run_on_file<StoredObject>(open, std::move(done));
     }
+    if (!object.url.empty()) return photos_.fetch(object.store, object.key, object.url, limits, std::move(done));
     const auto& bucket = place_of(object.store, object.bucket).bucket;
     if (!bucket) return refuse(object.store, std::move(done));
     const auto noted = [this, name = PlaceName{object.store, object.bucket},

@@ -1,6 +1,6 @@
 #pragma once
 // The one door to every store: `file`, whose work is done by the threads of the pool, and those of the `providers`
-// frame, which speak S3. No call blocks.
+// frame, which speak S3; and to the libraries of photos, from which is only read. No call blocks.
 
 #include <functional>
 #include <map>
@@ -16,6 +16,7 @@
 #include "executor/http_client.hpp"
 #include "executor/notice.hpp"
 #include "executor/object_ref.hpp"
+#include "executor/photo_libraries.hpp"
 #include "executor/s3_bucket.hpp"
 #include "executor/s3_call.hpp"
 #include "executor/store_book.hpp"
@@ -37,6 +38,8 @@ class Stores {
 
     // Takes the stores of a `providers` frame. Where something of a store changed, what it refused counts no more.
     core::Result<void> set_stores(std::string_view payload);
+
+    PhotoLibraries& photos() noexcept { return photos_; }
 
     // Why nothing can be asked of the store: it is not configured, or has no credentials.
     std::optional<std::string> unusable(const std::string& store) const;
@@ -89,6 +92,7 @@ class Stores {
     const std::string file_directory_;
     TellNotice tell_;
     StoreBook book_;
+    PhotoLibraries photos_;
     HttpClient http_;
     S3Tools tools_;
     std::map<PlaceName, std::unique_ptr<Place>> places_;

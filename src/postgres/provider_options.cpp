@@ -1,5 +1,6 @@
 #include "postgres/provider_options.hpp"
 
+#include <algorithm>
 #include <iterator>
 
 #include "postgres/option_values.hpp"
@@ -72,12 +73,32 @@ constexpr ProviderOption openai_options[] = {
     api_key_env,
 };
 
+bool is_app_name(std::string_view name) {
+    return !name.empty() && name.size() <= 100 && std::all_of(name.begin(), name.end(), [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+    });
+}
+
+constexpr ProviderOption unsplash_options[] = {
+    {"base_url", OptionPlace::server, true, is_base_url, url_words, "https://api.unsplash.com"},
+    {"app_name", OptionPlace::server, false, is_app_name,
+     "It is the name of the application as Unsplash knows it: 1 to 100 letters, digits, \"-\" and \"_\".",
+     "pg_atelier"},
+    connect_timeout,
+    {"progress_timeout", OptionPlace::server, false, is_duration<1, hour_ms>, progress_timeout_words, "30s"},
+    {"timeout", OptionPlace::server, false, is_duration<1, day_ms>, timeout_words, "2min"},
+    api_key,
+    api_key_file,
+    api_key_env,
+};
+
 }  // namespace
 
 std::optional<ProviderKind> provider_kind(std::string_view wrapper) noexcept {
     if (wrapper == "atelier_gemini") return ProviderKind::gemini;
     if (wrapper == "atelier_openai") return ProviderKind::openai;
     if (wrapper == "atelier_s3") return ProviderKind::s3;
+    if (wrapper == "atelier_unsplash") return ProviderKind::unsplash;
     return std::nullopt;
 }
 
@@ -87,6 +108,8 @@ const char* to_string(ProviderKind kind) noexcept {
             return "gemini";
         case ProviderKind::openai:
             return "openai";
+        case ProviderKind::unsplash:
+            return "unsplash";
         case ProviderKind::s3:
             break;
     }
@@ -99,6 +122,8 @@ ProviderOptions provider_options(ProviderKind kind) noexcept {
             return {gemini_options, std::size(gemini_options)};
         case ProviderKind::openai:
             return {openai_options, std::size(openai_options)};
+        case ProviderKind::unsplash:
+            return {unsplash_options, std::size(unsplash_options)};
         case ProviderKind::s3:
             break;
     }

@@ -1,6 +1,6 @@
 #pragma once
-// The options of the foreign data wrappers atelier_gemini, atelier_openai and atelier_s3: which there are, where they
-// stand, which values they take and what holds where they are not set.
+// The options of the foreign data wrappers atelier_gemini, atelier_openai, atelier_s3 and atelier_unsplash: which there
+// are, where they stand, which values they take and what holds where they are not set.
 
 #include <cstddef>
 #include <optional>
@@ -8,8 +8,9 @@
 
 namespace atelier::postgres {
 
-// A store is a provider of bytes: what holds for the options of one holds for those of the other.
-enum class ProviderKind { gemini, openai, s3 };
+// A store is a provider of bytes, a library one of photos: what holds for the options of one holds for those of the
+// other.
+enum class ProviderKind { gemini, openai, s3, unsplash };
 
 enum class OptionPlace { server, user_mapping };
 
@@ -32,7 +33,7 @@ struct ProviderOption {
 // The kind that a foreign data wrapper of this name stands for; nullopt for the wrappers of others.
 std::optional<ProviderKind> provider_kind(std::string_view wrapper) noexcept;
 
-// "gemini", "openai", "s3"
+// "gemini", "openai", "s3", "unsplash"
 const char* to_string(ProviderKind kind) noexcept;
 
 // nullptr: no such option, or not there.

@@ -1,5 +1,5 @@
-// The validators of atelier_gemini, atelier_openai and atelier_s3. PostgreSQL calls them with the whole list of options
-// that a server or a user mapping is about to have. All locals are plain data: no guard is needed. Values are never
+// The validators of our foreign data wrappers. PostgreSQL calls them with the whole list of options that a server or a
+// user mapping is about to have. All locals are plain data: no guard is needed. Values are never
 // quoted: one of them may be a key, or an address with a password in it.
 
 #include "postgres/option_values.hpp"
@@ -190,6 +190,7 @@ extern "C" {
 PG_FUNCTION_INFO_V1(atelier_gemini_options);
 PG_FUNCTION_INFO_V1(atelier_openai_options);
 PG_FUNCTION_INFO_V1(atelier_s3_options);
+PG_FUNCTION_INFO_V1(atelier_unsplash_options);
 
 PGDLLEXPORT Datum atelier_gemini_options(PG_FUNCTION_ARGS) {
     using namespace atelier::postgres;
@@ -206,6 +207,12 @@ PGDLLEXPORT Datum atelier_openai_options(PG_FUNCTION_ARGS) {
 PGDLLEXPORT Datum atelier_s3_options(PG_FUNCTION_ARGS) {
     using namespace atelier::postgres;
     check_options(ProviderKind::s3, PG_GETARG_DATUM(0), PG_GETARG_OID(1));
+    PG_RETURN_VOID();
+}
+
+PGDLLEXPORT Datum atelier_unsplash_options(PG_FUNCTION_ARGS) {
+    using namespace atelier::postgres;
+    check_options(ProviderKind::unsplash, PG_GETARG_DATUM(0), PG_GETARG_OID(1));
     PG_RETURN_VOID();
 }
 

@@ -63,19 +63,29 @@ bool changed() {
     return dirty;
 }
 
+namespace {
+
+const char* list_of(ProviderKind kind) noexcept {
+    if (kind == ProviderKind::s3) return "stores";
+    return kind == ProviderKind::unsplash ? "photo_libraries" : "providers";
+}
+
+}  // namespace
+
 std::string read() {
     // First, so that a change in between is one more reason to read again.
     dirty = false;
     Servers found{nullptr, 0};
     call_postgres(find_servers, found);
-    core::Json frame = {{"providers", core::Json::array()}, {"stores", core::Json::array()}};
+    core::Json frame = {
+        {"providers", core::Json::array()}, {"stores", core::Json::array()}, {"photo_libraries", core::Json::array()}};
     for (int i = 0; i < found.count; ++i) {
         const Server& server = found.items[i];
-        frame[server.kind == ProviderKind::s3 ? "stores" : "providers"].push_back(describe(server));
+        frame[list_of(server.kind)].push_back(describe(server));
     }
     std::string payload = core::write_json(frame);
-    for (const char* list : {"providers", "stores"}) {
-        for (core::Json& server : frame[list])
+    for (core::Json& list : frame) {
+        for (core::Json& server : list)
             wipe_secrets(server);
     }
     return payload;

@@ -37,6 +37,7 @@ int job_ttl_failed_s;
 int max_attempts;
 int max_image_kb;
 bool notify_events;
+char* prompt_template;
 bool settings_strict;
 
 // A ring of daily partitions holds 32 days.
@@ -61,7 +62,29 @@ struct TextSetting {
     char** value;
     const char* initial;
     GucContext context;
+    GucStringCheckHook check = nullptr;
 };
+
+// A prompt text has at most 4,000 characters, a word of the settings 100; in bytes the template may have fewer
+// characters.
+bool check_prompt_template(char** value, void** /*extra*/, GucSource /*source*/) {
+    constexpr std::size_t most = 4000;
+    constexpr std::size_t longest_word = 100;
+    const std::string_view text = *value;
+    std::size_t filled = text.size();
+    for (const std::string_view variable : {std::string_view("{style}"), std::string_view("{roomType}")}) {
+        for (auto at = text.find(variable); at != text.npos; at = text.find(variable, at + variable.size())) {
+            filled += longest_word - variable.size();
+        }
+    }
+    if (filled > most) {
+        GUC_check_errdetail("Filled in, with words of up to %zu characters, it may have %zu; most are %zu.",
+                            longest_word, filled, most);
+        GUC_check_errhint("Shorten it. What is said of one product or collection belongs into its promptText.");
+        return false;
+    }
+    return true;
+}
 
 const IntegerSetting integers[] = {
     {"pg_atelier.asset_undo_window", "How long a soft-deleted asset can be restored.",
@@ -131,6 +154,10 @@ const TextSetting texts[] = {
      &instance, "", PGC_SIGHUP},
     {"pg_atelier.program_directory", "Directory of the programs pg_atelier_executor and pg_atelier_media.",
      "Empty: PostgreSQL's package library directory.", &program_directory, "", PGC_SUSET},
+    {"pg_atelier.prompt_template", "Opening sentence of the prompts that a collection's settings do not name.",
+     "{style} and {roomType} stand for the words of the settings and are left out where these are unspecified. Empty: "
+     "the prompt begins as for a single request.",
+     &prompt_template, "Beautiful {style} scene featuring the product", PGC_USERSET, check_prompt_template},
     {"pg_atelier.spool_directory", "Directory in which executors keep what must survive them.",
      "Each database has a directory of its own in it: <system identifier>-<database oid>. Empty: pg_atelier/<database "
      "oid>/spool below the data directory.",
@@ -147,7 +174,7 @@ void define() {
                                 s.flags, nullptr, nullptr, nullptr);
     }
     for (const TextSetting& s : texts) {
-        DefineCustomStringVariable(s.name, s.summary, s.description, s.value, s.initial, s.context, 0, nullptr, nullptr,
+        DefineCustomStringVariable(s.name, s.summary, s.description, s.value, s.initial, s.context, 0, s.check, nullptr,
                                    nullptr);
     }
     for (const SwitchSetting& s : switches) {

@@ -4,6 +4,7 @@
 
 #include "core/text.hpp"
 #include "provider/gemini.hpp"
+#include "provider/json_schema.hpp"
 #include "provider/openai.hpp"
 
 namespace atelier::provider {
@@ -38,6 +39,7 @@ Result<void> check_call(const Call& call) {
         return Error{ErrorClass::invalid_request, "prompt or system text is not UTF-8, or has U+0000"};
     if (!call.schema.is_null() && !call.schema.is_object())
         return Error{ErrorClass::invalid_request, "the schema is no object"};
+    if (call.task == Task::json && !call.schema.is_null()) return check_json_schema(call.schema);
     return {};
 }
 

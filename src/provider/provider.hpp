@@ -39,7 +39,7 @@ struct Call {
     std::string model;
     std::string prompt;
     std::string system;             // empty: none
-    core::Json schema;              // json: a JSON Schema (an object), or null: any JSON object
+    core::Json schema;              // json: a JSON Schema (json_schema.hpp), or null: any JSON object
     core::Json parameters;          // an object or null, neutral names: gemini.hpp, openai.hpp
     std::vector<Picture> pictures;  // in the order in which they are sent
 };
@@ -76,13 +76,14 @@ struct Verdict {
     std::optional<core::Milliseconds> retry_after;  // 0 ms to 24 h
 };
 
-// POST. Errors: invalid_request, such as a model name that cannot stand in a path, or a parameter that the kind does
-// not know; auth, a key that cannot stand in a header. `boundary` is used by multipart bodies: 32 random hex digits.
+// POST. Errors: invalid_request, such as a model name that cannot stand in a path, a parameter that the kind does not
+// know, or a schema that no answer can be checked against; auth, a key that cannot stand in a header. `boundary` is
+// used by multipart bodies: 32 random hex digits.
 core::Result<HttpRequest> build(const Endpoint& endpoint, const Call& call, const std::string& key,
                                 const std::string& boundary);
 
-// What an answer says; never throws, whatever the bytes are. Messages quote at most 300 of them, and may echo the key:
-// core::redact() them, and `model`.
+// What an answer says, without a look at the schema of the call; never throws, whatever the bytes are. Messages quote
+// at most 300 of them, and may echo the key: core::redact() them, and `model`.
 Verdict judge(Kind kind, Task task, const HttpAnswer& answer);
 
 }  // namespace atelier::provider

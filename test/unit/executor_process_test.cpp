@@ -89,10 +89,10 @@ TEST(ExecutorProcess, AnswersAThousandOrders) {
 TEST(ExecutorProcess, WrongOrdersFailAsInvalidRequests) {
     ExecutorProcess executor;
     executor.start();
-    executor.order(1, "http.request", Json::object());
+    executor.order(1, "media.document", Json::object());
     const Json unknown = executor.answer(1);
     EXPECT_EQ(error_class(unknown), "invalid_request");
-    EXPECT_NE(unknown["error"]["message"].get<std::string>().find("http.request"), std::string::npos);
+    EXPECT_NE(unknown["error"]["message"].get<std::string>().find("media.document"), std::string::npos);
     EXPECT_EQ(unknown["sent"], false);
     executor.send(FrameType::order, 2, std::string(2'000'000, '['));
     EXPECT_EQ(error_class(executor.answer(2)), "invalid_request");

@@ -125,9 +125,55 @@ TEST(Order, EachPartOfAnAiOrderIsChecked) {
     expect_refused(change("/request/output/key_prefix", "../x"), "..");
 }
 
+Json scene_request() {
+    return {{"task", "scene"},
+            {"inputs", Json::array({{{"role", "scene"},
+                                     {"store", "media"},
+                                     {"bucket", "pictures"},
+                                     {"key", "clients/s.jpg"},
+                                     {"sha256", hash}}})}};
+}
+
+TEST(Order, OfAnOfflineAnalysis) {
+    const Order scene = parse_order(7, order_json("ai.json", scene_request()).dump());
+    ASSERT_TRUE(scene.request.ok()) << scene.request.error().message;
+    const InputPicture& input = std::get<MeasureRequest>(*scene.request).input;
+    EXPECT_EQ(input.object.bucket, "pictures");
+    EXPECT_EQ(input.object.key, "clients/s.jpg");
+    EXPECT_EQ(input.sha256, hash);
+    const Order products = parse_order(7, order_json("ai.json", {{"task", "products"},
+                                                                 {"roomTypes", {"kitchen"}},
+                                                                 {"styles", {"modern"}},
+                                                                 {"products", Json::array({{{"number", 3}}})}})
+                                              .dump());
+    ASSERT_TRUE(products.request.ok()) << products.request.error().message;
+    EXPECT_EQ(std::get<ProductsRequest>(*products.request).task.products.front().number, 3U);
+}
+
+TEST(Order, EachPartOfAnOfflineAnalysisIsChecked) {
+    const auto change = [](const char* name, const Json& value) {
+        Json request = scene_request();
+        request[name] = value;
+        return order_json("ai.json", request);
+    };
+    expect_refused(change("task", nullptr), "names no task");
+    expect_refused(change("task", "poem"), "no task \"poem\"");
+    expect_refused(change("task", "products"), "roomTypes");
+    expect_refused(change("inputs", nullptr), "one input");
+    expect_refused(change("inputs", Json::array()), "one input");
+    Json two = scene_request()["inputs"];
+    two.push_back(two.front());
+    expect_refused(change("inputs", two), "one input");
+    two.erase(1);
+    two[0]["sha256"] = "00";
+    expect_refused(change("inputs", two), "sha256");
+    two[0] = {{"role", "scene"}, {"store", "file"}, {"key", "../x"}, {"sha256", hash}};
+    expect_refused(change("inputs", two), "..");
+}
+
 TEST(Order, UnknownActionsAreNamed) {
     expect_refused(order_json("ai.video", Json::object()), "\"ai.video\"");
-    expect_refused(order_json("ai.json", compose_request()), "pictures only");
+    expect_refused(order_json("ai.text", compose_request()), "writes no texts");
 }
 
 TEST(Order, WithoutALeaseTheAttemptIsEchoed) {

@@ -1,5 +1,6 @@
 #include "played_system.hpp"
 
+#include <arpa/inet.h>
 #include <dlfcn.h>
 #include <netdb.h>
 #include <sys/socket.h>
@@ -94,6 +95,9 @@ bool StuckSend::happened() {
     return send_was_stuck;
 }
 
+// Public by its bytes.
+constexpr const char* unreachable_address = "1.2.3.4";
+
 }  // namespace atelier::test
 
 ATELIER_VISIBLE int getaddrinfo(const char* name, const char* service, const addrinfo* hints, addrinfo** result) {
@@ -103,7 +107,25 @@ ATELIER_VISIBLE int getaddrinfo(const char* name, const char* service, const add
     if (asked == "slow.test") return atelier::test::resolve_slowly();
     if (asked == "unknown.test") return EAI_NONAME;
     if (asked == "good.test" || asked == "other.test") return real("127.0.0.1", service, hints, result);
+    if (asked == "mixed.test") {
+        addrinfo* unreachable = nullptr;
+        if (const int failed = real(atelier::test::unreachable_address, service, hints, &unreachable)) return failed;
+        const int failed = real("127.0.0.1", service, hints, &unreachable->ai_next);
+        *result = unreachable;
+        return failed;
+    }
     return real(name, service, hints, result);
+}
+
+ATELIER_VISIBLE int connect(int socket, const sockaddr* peer, socklen_t size) {
+    in_addr unreachable{};
+    ::inet_pton(AF_INET, atelier::test::unreachable_address, &unreachable);
+    const auto* v4 = reinterpret_cast<const sockaddr_in*>(peer);
+    if (peer->sa_family == AF_INET && v4->sin_addr.s_addr == unreachable.s_addr) {
+        errno = ENETUNREACH;
+        return -1;
+    }
+    return static_cast<int>(::syscall(SYS_connect, socket, peer, size));
 }
 
 ATELIER_VISIBLE int clock_gettime(clockid_t clock, timespec* time) noexcept {

@@ -19,7 +19,8 @@ class SlowNameService {
     static unsigned long long wait_for(int resolutions);
 };
 
-// "unknown.test" does not exist; "good.test" and "other.test" are 127.0.0.1.
+// "unknown.test" does not exist; "good.test" and "other.test" are 127.0.0.1; "mixed.test" is 1.2.3.4, to which there
+// is no way, and 127.0.0.1.
 
 // CLOCK_MONOTONIC is later by as much, until the end of the object.
 class LaterClock {

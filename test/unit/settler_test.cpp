@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <new>
+#include <stdexcept>
+
 #include "executor/spool.hpp"
 #include "paid_rig.hpp"
 #include "store_rig.hpp"
@@ -39,6 +42,38 @@ TEST(Settler, WhatIsPatientLeavesAClosedBucketAloneUntilItHasItsTurn) {
         EXPECT_EQ(when_it_waits, before + (patient ? 0 : 1));
         EXPECT_EQ(Json::parse(answer)["outcome"], "completed") << answer;
     }
+}
+
+TEST(Settler, WhatTheJudgeThrowsIsAnAnswerAndNotTheEndOfTheExecutor) {
+    ScriptedStore server;
+    StoreRig rig(stores_frame(server.endpoint()));
+    executor::Settler settler(rig.loop, rig.pool, rig.stores, [](const executor::Receipt&) -> executor::Judged {
+        throw std::length_error("too long");
+    });
+    std::string answer;
+    settler.run(receipt_for_bucket(), {}, {[&](const std::string& text) { answer = text; }, {}});
+    ASSERT_TRUE(rig.run_until([&] { return !answer.empty(); }));
+    const Json told = Json::parse(answer);
+    EXPECT_EQ(told["outcome"], "failed") << answer;
+    EXPECT_EQ(told["error"]["class"], "invalid_output");
+    EXPECT_EQ(told["error"]["message"], "the answer cannot be read: too long");
+    EXPECT_EQ(told["sent"], true);
+}
+
+TEST(Settler, WithoutMemoryTheReceiptIsJudgedLater) {
+    ScriptedStore server;
+    server.then(s3_stored());
+    StoreRig rig(stores_frame(server.endpoint()));
+    std::atomic<int> asked{0};
+    executor::Settler settler(rig.loop, rig.pool, rig.stores, [&](const executor::Receipt& receipt) {
+        if (++asked == 1) throw std::bad_alloc();
+        return executor::judge_receipt(receipt);
+    });
+    std::string answer;
+    settler.run(receipt_for_bucket(), {}, {[&](const std::string& text) { answer = text; }, {}});
+    ASSERT_TRUE(rig.run_until([&] { return !answer.empty(); }));
+    EXPECT_EQ(Json::parse(answer)["outcome"], "completed") << answer;
+    EXPECT_EQ(asked, 2);
 }
 
 // Eight are read again from disk at a time; the others wait for one of them to end.

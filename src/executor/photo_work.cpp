@@ -1,0 +1,68 @@
+#include "executor/photo_work.hpp"
+
+namespace atelier::executor {
+namespace {
+
+using core::Error;
+using core::ErrorClass;
+using core::Json;
+using core::Result;
+using storage::StoredObject;
+
+Json facts_of(const PhotoLibraries::Photo& photo) {
+    return {{"id", photo.id},
+            {"pageUrl", photo.page_url},
+            {"photographer", photo.photographer},
+            {"profileUrl", photo.profile_url},
+            {"downloadLocation", photo.download_location},
+            {"description", photo.description}};
+}
+
+InspectRequest inspection() {
+    return {{}, PictureLimits{}, {}};
+}
+
+}  // namespace
+
+void ImportWork::begin() {
+    step_ = tools_.stores.photos().look_up(
+        request_.library, request_.photo_id,
+        [self = shared_as<ImportWork>()](StoreEnd<PhotoLibraries::Photo> end) { self->on_looked_up(std::move(end)); });
+}
+
+void ImportWork::on_looked_up(StoreEnd<PhotoLibraries::Photo> end) {
+    if (stopped()) return fail({ErrorClass::cancelled, "ended before it was done"});
+    begun_ = true;
+    if (!end.result) return on_store_failure(end.result.error(), end.retry_after);
+    photo_ = std::move(*end.result);
+    fetch({{request_.library, {}, photo_.id, photo_.picture_url}}, {PictureLimits{}.max_bytes});
+}
+
+MediaTask ImportWork::task(std::vector<StoredObject> inputs) const {
+    return inspect_task(inspection(), std::move(inputs));
+}
+
+Result<MadePicture> ImportWork::judge(MediaEnd end) const {
+    return judge_inspected(inspection(), std::move(end));
+}
+
+void ImportWork::on_judged(MadePicture made) {
+    made.result["url"] = photo_.picture_url;
+    made.result["photo"] = facts_of(photo_);
+    finish({std::move(made.result)});
+}
+
+void ImportWork::on_store_failure(Error error, std::optional<core::Milliseconds> retry_after) {
+    finish({std::move(error), {}, retry_after});
+}
+
+void TellOfUseWork::begin() {
+    begun_ = true;
+    step_ = photos_.tell_of_use(request_.library, request_.download_location,
+                                [self = shared_as<TellOfUseWork>()](StoreEnd<PhotoLibraries::Nothing> end) {
+                                    if (end.result) return self->finish({Json::object()});
+                                    self->finish({end.result.error(), {}, end.retry_after});
+                                });
+}
+
+}  // namespace atelier::executor
