@@ -90,7 +90,7 @@ comment on function atelier_internal.note_dependency() is
 create function atelier_internal.note_unresolved() returns void
     language c volatile set search_path = pg_catalog, pg_temp as 'MODULE_PATHNAME', 'atelier_note_unresolved';
 comment on function atelier_internal.note_unresolved() is
-    'Asks the worker at commit to look for jobs whose prerequisites ended.';
+    'Asks the worker at commit to look for jobs whose prerequisites ended, and for collections whose work may have.';
 
 create function atelier_internal.note_wake() returns trigger
     language c set search_path = pg_catalog, pg_temp as 'MODULE_PATHNAME', 'atelier_note_wake';

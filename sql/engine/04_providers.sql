@@ -54,11 +54,11 @@ create view atelier_internal.provider_servers as
 select s.oid as server_id, s.srvname::text as name, replace(w.fdwname, 'atelier_', '') as kind, s.srvowner as owner_id
   from pg_foreign_server s
   join pg_foreign_data_wrapper w on w.oid = s.srvfdw
- where w.fdwname in ('atelier_gemini', 'atelier_openai', 'atelier_s3');
-comment on view atelier_internal.provider_servers is 'The foreign servers that are providers or stores.';
+ where w.fdwname in ('atelier_gemini', 'atelier_openai', 'atelier_s3', 'atelier_unsplash');
+comment on view atelier_internal.provider_servers is 'The foreign servers that are providers, stores or libraries of photos.';
 comment on column atelier_internal.provider_servers.server_id is 'OID of the server.';
 comment on column atelier_internal.provider_servers.name is 'Name of the server, and of the provider or store.';
-comment on column atelier_internal.provider_servers.kind is 'gemini, openai or, for a store, s3.';
+comment on column atelier_internal.provider_servers.kind is 'gemini, openai or, for a store, s3, for a library of photos, unsplash.';
 comment on column atelier_internal.provider_servers.owner_id is 'Role that owns the server.';
 
 create function atelier_internal.provider_refusal(p_provider text, p_role text, p_word text default 'provider') returns text
@@ -96,7 +96,7 @@ begin
             using errcode = 'insufficient_privilege', hint = format('GRANT USAGE ON FOREIGN SERVER %I TO %I;', p_provider, v_role);
     end if;
     select string_agg(s.name, ', ' order by s.name) into v_usable
-      from atelier_internal.provider_servers s where s.kind <> 's3' and has_server_privilege(v_role, s.server_id, 'usage');
+      from atelier_internal.provider_servers s where s.kind not in ('s3', 'unsplash') and has_server_privilege(v_role, s.server_id, 'usage');
     raise exception 'provider "%" does not exist', left(p_provider, 200)
         using errcode = 'undefined_object',
               hint = case when v_usable is not null then format('You may use: offline, %s.', v_usable)

@@ -8,10 +8,26 @@ begin atomic
 end;
 comment on function atelier_internal.is_store(text) is 'Whether objects can be put there: the store file, or a foreign server of atelier_s3.';
 
+create function atelier_internal.is_photo_library(p_provider text) returns boolean
+    language sql stable strict parallel safe set search_path = pg_catalog, pg_temp
+begin atomic
+    select exists (select from atelier_internal.provider_servers s where s.name = p_provider and s.kind = 'unsplash')
+           and not atelier_internal.is_embedded(p_provider);
+end;
+comment on function atelier_internal.is_photo_library(text) is
+    'Whether it is a foreign server of atelier_unsplash: its photos are shown from where they are, nothing is put there or deleted.';
+
+create function atelier_internal.stays_elsewhere(p_store text, p_bucket text) returns boolean
+    language sql immutable parallel safe set search_path = pg_catalog, pg_temp
+    return p_store <> 'file' and coalesce(p_bucket, '') = '';
+comment on function atelier_internal.stays_elsewhere(text, text) is
+    'Whether an image is a photo at its library, of which no object is ours, also when that server was dropped: every object in a store of atelier_s3 is in a bucket.';
+
 create function atelier_internal.is_paid(p_provider text) returns boolean
     language sql stable strict parallel safe set search_path = pg_catalog, pg_temp
 begin atomic
-    select not atelier_internal.is_embedded(p_provider) and not atelier_internal.is_store(p_provider);
+    select not atelier_internal.is_embedded(p_provider) and not atelier_internal.is_store(p_provider)
+           and not atelier_internal.is_photo_library(p_provider);
 end;
 comment on function atelier_internal.is_paid(text) is
     'Whether an attempt there may be billed, so that it is never simply done again. True also for a name that means nothing any more.';
@@ -51,6 +67,9 @@ begin
     if atelier_internal.is_store(p_store) then
         perform atelier_internal.require_provider(p_store);
         return;
+    elsif atelier_internal.is_photo_library(p_store) then
+        raise exception 'server "%" is no store: its photos stay where they are', p_store
+            using errcode = 'wrong_object_type', hint = 'atelier.import_unsplash() makes one of them an inspiration.';
     end if;
     select string_agg(s.name, ', ' order by s.name) into v_usable
       from atelier_internal.provider_servers s
@@ -63,4 +82,4 @@ begin
 end
 $$;
 comment on function atelier_internal.require_store(text) is
-    'Raises 42704 for what is no store, 42501 when the caller has no USAGE on its foreign server.';
+    'Raises 42704 for what does not exist as a store, 42809 for a library of photos, 42501 when the caller has no USAGE on its foreign server.';

@@ -135,6 +135,7 @@ as $$
 declare
     v_ended uuid[];
     v_completed uuid[];
+    v_unchecked integer := atelier_internal.recheck_collections();
 begin
     select array_agg(distinct d.depends_on),
            array_agg(distinct d.depends_on) filter (
@@ -144,16 +145,16 @@ begin
       join atelier_internal.jobs w on w.id = d.job_id and w.instance = atelier_internal.instance_id()
      where not exists (select from atelier_internal.jobs j where j.id = d.depends_on);
     if v_ended is null then
-        return 0;
+        return v_unchecked;
     end if;
     perform atelier_internal.release_dependents(coalesce(v_completed, '{}'));
     perform atelier_internal.fail_dependents(array(
         select e.id from unnest(v_ended) e (id) where e.id <> all (coalesce(v_completed, '{}'))));
-    return (select count(distinct d.job_id) from atelier_internal.job_dependencies d where d.depends_on = any (v_ended));
+    return v_unchecked + (select count(distinct d.job_id) from atelier_internal.job_dependencies d where d.depends_on = any (v_ended));
 end
 $$;
 comment on function atelier_internal.resolve_dependencies() is
-    'Releases or fails jobs whose prerequisites ended before they could see it. Returns how many are left because somebody holds them locked.';
+    'Releases or fails jobs whose prerequisites ended before they could see it, and looks again at collections whose work may have ended. Returns how many of both are left because somebody holds them locked.';
 
 create function atelier_internal.sweep()
     returns table (lane_id integer, priority smallint, sequence bigint)

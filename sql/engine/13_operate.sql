@@ -151,6 +151,7 @@ begin
     select array_agg(j.id order by j.sequence nulls last, j.id) into v_foreign
       from (select j.id, j.sequence from atelier_internal.jobs j where j.instance <> v_here order by j.id for update) j;
     perform atelier_internal.start_worker();
+    perform atelier_internal.note_unresolved();
     if v_foreign is null then
         return 0;
     end if;

@@ -76,7 +76,7 @@ select s.name as provider, s.kind, k.source as key_source, k.mapping as key_mapp
        coalesce(atelier_internal.provider_option(s.name, 'timeout'), atelier_internal.setting('job_timeout'))::interval as timeout
   from atelier_internal.provider_servers s
  cross join lateral atelier_internal.provider_key(s.server_id) k
- where s.kind <> 's3';
+ where s.kind not in ('s3', 'unsplash');
 comment on view atelier.providers is
     'The foreign servers that are providers, with the options in force, and where their keys come from; never a key. The embedded provider offline has no server.';
 

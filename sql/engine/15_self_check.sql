@@ -193,6 +193,7 @@ begin
 
     return query select * from atelier_internal.check_providers();
     return query select * from atelier_internal.check_stores();
+    return query select * from atelier_internal.check_photo_libraries();
     return query select * from atelier_internal.check_user_mappings();
 
     return query select 'alert', false, a.message, a.hint from atelier_internal.alerts a where a.resolved_at is null;

@@ -58,7 +58,7 @@ grant select on atelier.jobs, atelier.job_history, atelier.attempts, atelier.que
                 atelier.usage_ledger, atelier.providers, atelier.stores, atelier.deletion_queue, atelier.prices, atelier.generation_queue
    to atelier_admin, atelier_observer;
 grant select on atelier.clients, atelier.users, atelier.members, atelier.products, atelier.images, atelier.uploads, atelier.product_images,
-                atelier.collections, atelier.generated_assets, atelier.live_assets, atelier.deleted_assets, atelier.asset_history
+                atelier.collections, atelier.inspiration_images, atelier.collection_overview, atelier.generated_assets, atelier.live_assets, atelier.deleted_assets, atelier.asset_history
    to atelier_app, atelier_admin;
 grant insert, update, delete on atelier.prices to atelier_admin;
 

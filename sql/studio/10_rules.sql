@@ -10,13 +10,15 @@ create table atelier_internal.status_transitions (
 );
 comment on table atelier_internal.status_transitions is
     'Every status change that an UPDATE may make; any other one is refused. Rows that are inserted may have any status, so that a dump can be restored.';
-comment on column atelier_internal.status_transitions.entity is 'What the status belongs to: generated_asset or image.';
+comment on column atelier_internal.status_transitions.entity is 'What the status belongs to: generated_asset, collection or image.';
 comment on column atelier_internal.status_transitions.from_status is 'Status before the change.';
 comment on column atelier_internal.status_transitions.to_status is 'Status after the change.';
 comment on column atelier_internal.status_transitions.built_in is 'True for rows of the install script, which a dump leaves out.';
 
 -- The line is draft, pending, generating, completed or error. Two more changes are needed: pending to error (a cancelled
 -- request, or a photo that turned out to be unreadable) and error to pending (retry_asset keeps the id).
+-- Of a collection the line is draft, analyzing, ready, generating, completed or error; what was analysed or made can be analysed
+-- or made again, and another selection of products makes it a draft.
 insert into atelier_internal.status_transitions (entity, from_status, to_status, built_in) values
     ('generated_asset', 'draft', 'pending', true),
     ('generated_asset', 'pending', 'generating', true),
@@ -24,6 +26,22 @@ insert into atelier_internal.status_transitions (entity, from_status, to_status,
     ('generated_asset', 'generating', 'completed', true),
     ('generated_asset', 'generating', 'error', true),
     ('generated_asset', 'error', 'pending', true),
+    ('collection', 'draft', 'analyzing', true),
+    ('collection', 'analyzing', 'ready', true),
+    ('collection', 'analyzing', 'error', true),
+    ('collection', 'analyzing', 'draft', true),
+    ('collection', 'ready', 'analyzing', true),
+    ('collection', 'ready', 'generating', true),
+    ('collection', 'ready', 'draft', true),
+    ('collection', 'generating', 'completed', true),
+    ('collection', 'generating', 'error', true),
+    ('collection', 'completed', 'analyzing', true),
+    ('collection', 'completed', 'generating', true),
+    ('collection', 'completed', 'draft', true),
+    ('collection', 'error', 'analyzing', true),
+    ('collection', 'error', 'ready', true),
+    ('collection', 'error', 'generating', true),
+    ('collection', 'error', 'draft', true),
     ('image', 'pending', 'ready', true),
     ('image', 'pending', 'failed', true),
     ('image', 'failed', 'pending', true),

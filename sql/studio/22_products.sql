@@ -78,9 +78,9 @@ comment on table atelier.images is
 comment on column atelier.images.id is 'Identity of the image.';
 comment on column atelier.images.client_id is 'The client that owns the image.';
 comment on column atelier.images.store is 'Name of the store that holds the object; file is embedded.';
-comment on column atelier.images.s3_bucket is 'Bucket in the store; empty for a store without buckets.';
+comment on column atelier.images.s3_bucket is 'Bucket in the store; empty for the store file, and for a photo that stays at its library.';
 comment on column atelier.images.s3_key is 'Key of the object in the store, at most 1024 bytes. Stored once and never computed again.';
-comment on column atelier.images.url is 'Canonical unsigned address, if the store has one. Addresses for readers come from atelier.image_url().';
+comment on column atelier.images.url is 'Where a photo that stays at its library is shown and read from; of an object in a store it says nothing. Addresses for readers come from atelier.image_url().';
 comment on column atelier.images.status is 'pending (waiting for its bytes, or being inspected), ready (measured and usable), failed (see error_message) or deleting (its object is being removed, and the row follows).';
 comment on column atelier.images.width is 'Width in pixels, measured from the bytes.';
 comment on column atelier.images.height is 'Height in pixels, measured from the bytes.';

@@ -41,6 +41,8 @@ create table atelier.generated_assets (
 );
 create index idx_generated_assets_client on atelier.generated_assets (client_id);
 create index idx_generated_assets_collection on atelier.generated_assets (collection_id);
+create index idx_generated_assets_collection_active on atelier.generated_assets (collection_id)
+    where status in ('pending', 'generating') and deleted_at is null;
 create index idx_generated_assets_product on atelier.generated_assets (product_id);
 create index idx_generated_assets_status on atelier.generated_assets (status);
 create index idx_generated_assets_type on atelier.generated_assets (type);

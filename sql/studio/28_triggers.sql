@@ -69,14 +69,16 @@ language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    -- Of one that is deleting the queue knows already. The address of an upload may take the file for up to a day.
+    -- Of one that is deleting the queue knows already, of a photo elsewhere there is no object. The address of an upload may take
+    -- the file for up to a day.
     perform atelier_internal.queue_deletions(
                 array_agg(row(g.store, g.s3_bucket, g.s3_key, null)::atelier_internal.deletion_request), 'its image was removed', g.delay)
        from (select r.store, r.s3_bucket, r.s3_key,
                     case when r.s3_key like 'clients/%/uploads/%'
                          then greatest(interval '1 second', r.created_at + interval '1 day 1 minute' - now())
                          else interval '1 second' end as delay
-               from removed r where r.status <> 'deleting') g
+               from removed r
+              where r.status <> 'deleting' and not atelier_internal.stays_elsewhere(r.store, r.s3_bucket)) g
       group by g.delay;
     return null;
 end
@@ -94,14 +96,16 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_column text;
+    -- Trying again is a submission of its own.
+    v_resubmitted boolean := old.status = 'error' and new.status = 'pending';
 begin
     v_column := case
         when new.id <> old.id then 'id'
         when new.client_id <> old.client_id then 'client_id'
         when new.product_id <> old.product_id then 'product_id'
         when new.type <> old.type then 'type'
-        when new.settings <> old.settings then 'settings'
-        when new.provider is distinct from old.provider then 'provider'
+        when new.settings <> old.settings and not v_resubmitted then 'settings'
+        when new.provider is distinct from old.provider and not v_resubmitted then 'provider'
         when new.created_at <> old.created_at then 'created_at'
         when new.regenerated_from is not null and new.regenerated_from is distinct from old.regenerated_from then 'regenerated_from'
         when old.status <> 'completed' then null
@@ -126,7 +130,7 @@ begin
 end
 $$;
 comment on function atelier_internal.guard_submitted_asset() is
-    'Freezes what an asset was submitted with, and all of a completed asset but for pinning, deletion and leaving its collection.';
+    'Freezes what an asset was submitted with, until it is submitted again after an error; and all of a completed asset but for pinning, deletion and leaving its collection.';
 
 -- The names order the triggers: what is frozen is judged before what the status change fills in.
 create trigger asset_frozen before update on atelier.generated_assets

@@ -132,7 +132,8 @@ begin
         raise exception '% cannot be used: %', p_what, v_image.error_message
             using errcode = 'object_not_in_prerequisite_state',
                   detail = format('The inspection of image %s (key %s) failed with class %s.', p_image_id, to_json(v_image.s3_key), v_image.error_class),
-                  hint = 'Put the object right and call atelier.register_image() with its key again, or use another image.';
+                  hint = case when atelier_internal.is_photo_library(v_image.store) then 'atelier.import_unsplash() looks the photo up again; or use another image.'
+                              else 'Put the object right and call atelier.register_image() with its key again, or use another image.' end;
     elsif v_image.status = 'deleting' then
         raise exception '% is being deleted', p_what
             using errcode = 'object_not_in_prerequisite_state', detail = format('The object of image %s is being removed, and the row follows.', p_image_id),
@@ -198,6 +199,8 @@ declare
 begin
     if p_image.store = 'file' then
         return 'file://' || atelier_internal.percent_encode(atelier.store_path('file') || '/' || p_image.s3_key);
+    elsif atelier_internal.stays_elsewhere(p_image.store, p_image.s3_bucket) then
+        return p_image.url;
     elsif v_base is not null and p_expires is null and not p_download then
         return v_base || '/' || atelier_internal.percent_encode(p_image.s3_key);
     elsif not atelier_internal.is_store(p_image.store) then
@@ -212,7 +215,7 @@ begin
 end
 $$;
 comment on function atelier_internal.object_url(atelier.images, interval, boolean) is
-    'Address of the object of an image: of a public store for ever, of another one signed for a time.';
+    'Address of the object of an image: of a public store for ever, of another one signed for a time; of a photo elsewhere its own.';
 
 create function atelier.image_url(image_id uuid, expires interval default null, download boolean default false) returns text
 language plpgsql stable security definer
@@ -239,4 +242,4 @@ begin
 end
 $$;
 comment on function atelier.image_url(uuid, interval, boolean) is
-    'Address at which a ready image can be read; NULL for NULL and while the image is not ready. In the store file that is a file:// address, which never expires. In a store with public_base_url it is an address there, unless expires or download is given; else it is signed and holds for expires (1 second to 7 days; default: url_expires of the store). With download, browsers save it instead of showing it. P0002 for an unknown id, 42704 when its store does not exist any more.';
+    'Address at which a ready image can be read; NULL for NULL and while the image is not ready. In the store file that is a file:// address, which never expires. In a store with public_base_url it is an address there, unless expires or download is given; else it is signed and holds for expires (1 second to 7 days; default: url_expires of the store). A photo of Unsplash is shown from where it is, at the same address always. With download, browsers save it instead of showing it. P0002 for an unknown id, 42704 when its store does not exist any more.';

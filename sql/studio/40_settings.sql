@@ -125,6 +125,34 @@ $$;
 comment on function atelier_internal.complete_settings(uuid, jsonb, jsonb, uuid, boolean) is
     'Settings as an asset stores them: defaults under, the scene image over what was given, validated, sceneImageUrl in its stable form.';
 
+create function atelier_internal.changed_settings(p_settings jsonb, p_change jsonb) returns jsonb
+language plpgsql immutable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform atelier_internal.require('settings', p_change is not null);
+    if jsonb_typeof(p_change) <> 'object' then
+        perform atelier_internal.refuse_shape('setting', array['settings', 'a JSON object'], p_change);
+    end if;
+    return (p_settings || p_change) - array(select c.key from jsonb_each(p_change) as c where c.value = 'null');
+end
+$$;
+comment on function atelier_internal.changed_settings(jsonb, jsonb) is
+    'Settings with a change made: its keys replace theirs, a JSON null takes a key away. 22004 for no change, 22023 for one that is no object.';
+
+create function atelier_internal.require_override(p_override jsonb) returns void
+language plpgsql immutable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform atelier_internal.require('settings_override', p_override is not null);
+    if jsonb_typeof(p_override) <> 'object' then
+        perform atelier_internal.refuse_shape('setting', array['settings_override', 'a JSON object'], p_override);
+    end if;
+end
+$$;
+comment on function atelier_internal.require_override(jsonb) is 'Raises 22004 or 22023 for what is no settings_override.';
+
 create function atelier_internal.phrase(p_word text) returns text
 language sql immutable parallel safe
 set search_path = pg_catalog, pg_temp
@@ -142,44 +170,58 @@ as $$
 $$;
 comment on function atelier_internal.phrase_list(jsonb) is 'A list of texts for a sentence; NULL when it is empty.';
 
+create function atelier_internal.prompts(p_product_ids uuid[], p_settings jsonb[]) returns text[]
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+    select array(
+        select case when given.opening is not null and r.settings ->> 'promptMode' = 'replace' then given.opening else concat_ws(' ',
+                   case when given.opening is null then format('Beautiful %sscene featuring the product.', word.style || ' ')
+                        when given.opening ~ '[[:alnum:]]$' then given.opening || '.'
+                        else given.opening end,
+                   'The product is ' || p.name || ' (' || p.category || ').',
+                   'It is made of ' || atelier_internal.phrase_list(p.metadata -> 'materials') || '.',
+                   'Room: ' || word.room_type || '.',
+                   'Style: ' || word.style || '.',
+                   'Lighting: ' || word.lighting || '.',
+                   'Colour scheme: ' || word.color_scheme || '.',
+                   case when r.settings -> 'matchProductColors' = 'true'
+                        then 'Match the colours of the product' || coalesce(': ' || atelier_internal.phrase_list(p.metadata -> 'colors'), '') || '.' end,
+                   'Camera angle: ' || word.camera_angle || '.',
+                   'Aspect ratio: ' || word.aspect_ratio || '.',
+                   'Surroundings: ' || rtrim(nullif(btrim(r.settings ->> 'surroundings'), ''), '.') || '.',
+                   'Props: ' || atelier_internal.phrase_list(r.settings -> 'props') || '.',
+                   'Variety: ' || (r.settings ->> 'varietyLevel') || ' of 10.',
+                   case when r.settings ->> 'sceneImageUrl' is not null then 'Use the second image as the scene.' end,
+                   'Keep the product exactly as it is in the photo.') end
+          from unnest(p_product_ids, p_settings) with ordinality as r (product_id, settings, place)
+          left join atelier.products p on p.id = r.product_id
+         cross join lateral (select nullif(btrim(r.settings ->> 'promptText'), '') as opening) as given
+         cross join lateral (
+            select atelier_internal.phrase(r.settings ->> 'roomType') as room_type,
+                   atelier_internal.phrase(r.settings ->> 'style') as style,
+                   atelier_internal.phrase(r.settings ->> 'lighting') as lighting,
+                   atelier_internal.phrase(r.settings ->> 'colorScheme') as color_scheme,
+                   atelier_internal.phrase(r.settings ->> 'cameraAngle') as camera_angle,
+                   atelier_internal.phrase(r.settings ->> 'aspectRatio') as aspect_ratio) as word
+         order by r.place)
+$$;
+comment on function atelier_internal.prompts(uuid[], jsonb[]) is
+    'The prompts for valid settings of products, in their order; a NULL product is left out of its prompt.';
+
 create function atelier.build_prompt(settings jsonb, product_id uuid default null) returns text
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_variable
-declare
-    v_product atelier.products;
-    v_opening text := nullif(btrim(settings ->> 'promptText'), '');
 begin
     perform atelier.validate_flow_settings(settings, true);
-    if product_id is not null then
-        select p.* into v_product from atelier.products p where p.id = product_id;
-        if not found then
-            raise exception 'product not found'
-                using errcode = 'no_data_found', detail = format('There is no product %s.', product_id),
-                      hint = 'Leave product_id out to preview the prompt without a product.';
-        end if;
+    if product_id is not null and not exists (select from atelier.products p where p.id = product_id) then
+        raise exception 'product not found'
+            using errcode = 'no_data_found', detail = format('There is no product %s.', product_id),
+                  hint = 'Leave product_id out to preview the prompt without a product.';
     end if;
-    if v_opening is not null and settings ->> 'promptMode' = 'replace' then
-        return v_opening;
-    end if;
-    return concat_ws(' ',
-        coalesce(v_opening, format('Beautiful %sscene featuring the product.', atelier_internal.phrase(settings ->> 'style') || ' ')),
-        'The product is ' || v_product.name || ' (' || v_product.category || ').',
-        'It is made of ' || atelier_internal.phrase_list(v_product.metadata -> 'materials') || '.',
-        'Room: ' || atelier_internal.phrase(settings ->> 'roomType') || '.',
-        'Style: ' || atelier_internal.phrase(settings ->> 'style') || '.',
-        'Lighting: ' || atelier_internal.phrase(settings ->> 'lighting') || '.',
-        'Colour scheme: ' || atelier_internal.phrase(settings ->> 'colorScheme') || '.',
-        case when settings -> 'matchProductColors' = 'true'
-             then 'Match the colours of the product' || coalesce(': ' || atelier_internal.phrase_list(v_product.metadata -> 'colors'), '') || '.' end,
-        'Camera angle: ' || atelier_internal.phrase(settings ->> 'cameraAngle') || '.',
-        'Aspect ratio: ' || atelier_internal.phrase(settings ->> 'aspectRatio') || '.',
-        'Surroundings: ' || rtrim(nullif(btrim(settings ->> 'surroundings'), ''), '.') || '.',
-        'Props: ' || atelier_internal.phrase_list(settings -> 'props') || '.',
-        'Variety: ' || (settings ->> 'varietyLevel') || ' of 10.',
-        case when settings ->> 'sceneImageUrl' is not null then 'Use the second image as the scene.' end,
-        'Keep the product exactly as it is in the photo.');
+    return (atelier_internal.prompts(array[product_id], array[settings]))[1];
 end
 $$;
 comment on function atelier.build_prompt(jsonb, uuid) is

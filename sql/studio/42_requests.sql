@@ -1,12 +1,57 @@
 -- Asking for an asset: the row and its job come to be in the caller's transaction, or neither does.
 
-create function atelier_internal.generation_route(p_type text, p_provider text, out pipeline text, out provider text, out model text)
+create function atelier_internal.pipeline_route(p_pipeline text, p_provider text, p_purpose text, out provider text, out model text)
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
     v_option text;
+begin
+    pipeline_route.provider := coalesce(p_provider, atelier_internal.setting('default_provider'));
+    perform atelier_internal.require_provider(pipeline_route.provider);
+    select replace(s.action, 'ai.', '') || '_model' into v_option
+      from atelier_internal.steps s where s.pipeline = p_pipeline and s.position = 1;
+    select m.model into pipeline_route.model from atelier_internal.pipeline_models m
+     where m.pipeline = p_pipeline and m.provider = pipeline_route.provider;
+    if not found then
+        pipeline_route.model := atelier_internal.provider_option(pipeline_route.provider, v_option);
+    end if;
+    if pipeline_route.model is null then
+        raise exception 'provider "%" has no model for %', left(pipeline_route.provider, 200), p_purpose
+            using errcode = 'invalid_parameter_value',
+                  detail = case when p_provider is null then 'It is the value of pg_atelier.default_provider.' else 'It was asked for.' end,
+                  hint = case when atelier_internal.is_embedded(pipeline_route.provider) then 'The embedded provider is named "offline".'
+                              when atelier_internal.is_store(pipeline_route.provider) then 'It is a store. SELECT provider FROM atelier.providers lists the providers.'
+                              when atelier_internal.is_photo_library(pipeline_route.provider)
+                                  then 'It is a server of Unsplash, which has photos and makes none. SELECT provider FROM atelier.providers lists the providers.'
+                              else format('ALTER SERVER %I OPTIONS (ADD %s ''...'');', pipeline_route.provider, v_option) end;
+    end if;
+end
+$$;
+comment on function atelier_internal.pipeline_route(text, text, text) is
+    'Provider and model for the first step of a pipeline. The model is that of pipeline_models, else the one that the provider''s server names for the action. 22023 for a provider without a model, saying for what purpose it was asked; 42704 for an unknown provider, 42501 without USAGE on it.';
+
+create function atelier_internal.require_priority(p_priority integer) returns smallint
+language plpgsql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform atelier_internal.require('priority', p_priority is not null);
+    if p_priority not between -100 and 100 then
+        raise exception 'priority % is out of range', p_priority
+            using errcode = 'invalid_parameter_value', hint = 'Use -100 (first) to 100 (last); 0 is usual.';
+    end if;
+    return p_priority;
+end
+$$;
+comment on function atelier_internal.require_priority(integer) is 'The priority as jobs hold it; 22004 for NULL, 22023 out of range.';
+
+create function atelier_internal.generation_route(p_type text, p_provider text, out pipeline text, out provider text, out model text)
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
 begin
     perform atelier_internal.require('type', p_type is not null);
     if p_type not in ('image', 'video', '3d_render') then
@@ -20,27 +65,12 @@ begin
                   hint = (select 'Types that can be made: ' || string_agg(a.asset_type, ', ' order by a.asset_type) || '.'
                             from atelier_internal.asset_pipelines a);
     end if;
-    generation_route.provider := coalesce(p_provider, atelier_internal.setting('default_provider'));
-    perform atelier_internal.require_provider(generation_route.provider);
-    select replace(s.action, 'ai.', '') || '_model' into v_option
-      from atelier_internal.steps s where s.pipeline = generation_route.pipeline and s.position = 1;
-    select m.model into generation_route.model from atelier_internal.pipeline_models m
-     where m.pipeline = generation_route.pipeline and m.provider = generation_route.provider;
-    if not found then
-        generation_route.model := atelier_internal.provider_option(generation_route.provider, v_option);
-    end if;
-    if generation_route.model is null then
-        raise exception 'provider "%" has no model for assets of type %', left(generation_route.provider, 200), p_type
-            using errcode = 'invalid_parameter_value',
-                  detail = case when p_provider is null then 'It is the value of pg_atelier.default_provider.' else 'It was asked for.' end,
-                  hint = case when atelier_internal.is_embedded(generation_route.provider) then 'The embedded provider is named "offline".'
-                              when atelier_internal.is_store(generation_route.provider) then 'It is a store. SELECT provider FROM atelier.providers lists the providers.'
-                              else format('ALTER SERVER %I OPTIONS (ADD %s ''...'');', generation_route.provider, v_option) end;
-    end if;
+    select r.provider, r.model into generation_route.provider, generation_route.model
+      from atelier_internal.pipeline_route(generation_route.pipeline, p_provider, 'assets of type ' || p_type) r;
 end
 $$;
 comment on function atelier_internal.generation_route(text, text) is
-    'Pipeline, provider and model for an asset. The model is that of pipeline_models, else the one that the provider''s server names for the action. 22023 for an unknown type or a provider without a model, 42704 for an unknown provider, 42501 without USAGE on it, 0A000 for a type that no pipeline makes.';
+    'Pipeline, provider and model for an asset. As pipeline_route; 22023 for an unknown type, 0A000 for a type that no pipeline makes.';
 
 create function atelier_internal.output_store() returns text
 language plpgsql stable
@@ -61,61 +91,104 @@ $$;
 comment on function atelier_internal.output_store() is
     'The store for new pictures, pg_atelier.default_store; 42704 when it is none, 42501 when the caller has no USAGE on its foreign server.';
 
-create function atelier_internal.enqueue_generation(
-    p_asset_id uuid, p_client_id uuid, p_product_id uuid, p_type text, p_settings jsonb, p_provider text, p_priority integer, p_run_after timestamptz)
-returns uuid
+create type atelier_internal.generation_request as (asset_id uuid, product_id uuid, settings jsonb);
+comment on type atelier_internal.generation_request is 'An asset that is to be made, with its whole settings.';
+
+create type atelier_internal.product_photo as (product_id uuid, image_id uuid, status text, job_id uuid, usable boolean);
+comment on type atelier_internal.product_photo is
+    'The photo that stands for a product in a request, and the state of that image; image_id is null when the product has none. Usable: ready, or being inspected by job_id.';
+
+create function atelier_internal.product_photos(p_client_id uuid, p_product_ids uuid[]) returns atelier_internal.product_photo[]
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    -- Each is looked up by its own key: joins, and indexes of the client, are chosen by statistics, and those of a client that
+    -- has just been imported say that it has nothing.
+    v_chosen atelier_internal.product_photo[] := array(
+        select row(w.id, photo.image_id, null, null, false)::atelier_internal.product_photo
+          from unnest(p_product_ids) with ordinality as w (id, place)
+          left join lateral (
+                select c.image_id from atelier.product_images c
+                 where c.product_id = w.id
+                 order by c.is_primary desc, c.display_order, c.id limit 1) as photo on true
+         order by w.place);
+begin
+    -- The lock holds off a purge until the caller's transaction has said what it needs the images for.
+    perform from atelier.images i
+      where i.client_id = p_client_id and i.id = any (array(select c.image_id from unnest(v_chosen) as c))
+      order by i.id for key share;
+    return array(
+        select row(c.product_id, i.id, i.status, i.job_id,
+                   coalesce(i.status = 'ready' or i.status = 'pending' and i.job_id is not null, false))::atelier_internal.product_photo
+          from unnest(v_chosen) with ordinality as c (product_id, image_id, status, job_id, usable, place)
+          left join lateral (select l.* from atelier.images l where l.id = c.image_id limit 1) as i on true
+         order by c.place);
+end
+$$;
+comment on function atelier_internal.product_photos(uuid, uuid[]) is
+    'The photo of each product, in their order, locked against removal: the primary one, else the first.';
+
+create function atelier_internal.enqueue_generations(
+    p_client_id uuid, p_requests atelier_internal.generation_request[], p_type text, p_provider text, p_priority integer, p_run_after timestamptz)
+returns uuid[]
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_route record := atelier_internal.generation_route(p_type, p_provider);
     v_store text := atelier_internal.output_store();
-    v_photo atelier.images;
-    v_scene atelier.images;
-    v_photo_id uuid;
-    v_waits_for uuid[];
+    v_bucket text := atelier_internal.store_bucket(v_store);
+    v_priority smallint := atelier_internal.require_priority(p_priority);
+    v_photos atelier_internal.product_photo[];
+    v_photo atelier_internal.product_photo;
+    v_urls text[];
+    v_scenes atelier.images[];
+    v_prompts text[] := atelier_internal.prompts(
+        array(select r.product_id from unnest(p_requests) as r), array(select r.settings from unnest(p_requests) as r));
 begin
-    perform atelier_internal.require('priority', p_priority is not null);
-    if p_priority not between -100 and 100 then
-        raise exception 'priority % is out of range', p_priority
-            using errcode = 'invalid_parameter_value', hint = 'Use -100 (first) to 100 (last); 0 is usual.';
-    elsif not isfinite(p_run_after) then
+    if not isfinite(p_run_after) then
         raise exception 'run_after must be a finite time'
             using errcode = 'invalid_parameter_value', hint = 'Leave it out to start at once; a draft (enqueue => false) waits without a time.';
     end if;
-    select pi.image_id into v_photo_id from atelier.product_images pi
-     where pi.client_id = p_client_id and pi.product_id = p_product_id
-     order by pi.is_primary desc, pi.display_order, pi.id
-     limit 1;
-    if not found then
+    v_photos := atelier_internal.product_photos(p_client_id, array(select r.product_id from unnest(p_requests) as r));
+    select p.* into v_photo from unnest(v_photos) as p where not p.usable limit 1;
+    if v_photo.image_id is not null then
+        perform atelier_internal.require_image(p_client_id, v_photo.image_id, 'product photo');
+    elsif v_photo.product_id is not null then
         raise exception 'product has no photo'
-            using errcode = 'object_not_in_prerequisite_state', detail = format('Product %s has no image.', p_product_id),
+            using errcode = 'object_not_in_prerequisite_state', detail = format('Product %s has no image.', v_photo.product_id),
                   hint = 'Call atelier.register_image() and atelier.add_product_image() first.';
     end if;
-    v_photo := atelier_internal.require_image(p_client_id, v_photo_id, 'product photo');
-    if p_settings ->> 'sceneImageUrl' is not null then
-        v_scene := atelier_internal.require_image(
-            p_client_id, atelier_internal.scene_image_id(p_client_id, p_settings ->> 'sceneImageUrl'), 'scene image');
-    end if;
-    select coalesce(array_agg(distinct waiting.job_id), '{}') into v_waits_for
-      from (values (v_photo.status, v_photo.job_id), (v_scene.status, v_scene.job_id)) as waiting (status, job_id)
-     where waiting.status = 'pending';
-    return (atelier_internal.enqueue_jobs(
+    v_urls := array(select distinct r.settings ->> 'sceneImageUrl' from unnest(p_requests) as r where r.settings ->> 'sceneImageUrl' is not null);
+    v_scenes := array(
+        select atelier_internal.require_image(p_client_id, atelier_internal.scene_image_id(p_client_id, u.url), 'scene image')
+          from unnest(v_urls) with ordinality as u (url, place) order by u.place);
+    return atelier_internal.enqueue_jobs(
         v_route.pipeline,
-        array[row(
-            p_asset_id, p_client_id, v_route.provider, v_route.model,
-            jsonb_build_object(
-                'assetId', p_asset_id, 'clientId', p_client_id, 'productId', p_product_id,
-                'productImageId', v_photo.id, 'sceneImageId', v_scene.id,
-                'store', v_store, 'bucket', atelier_internal.store_bucket(v_store),
-                'settings', p_settings, 'prompt', atelier.build_prompt(p_settings, p_product_id)),
-            v_waits_for)::atelier_internal.job_request],
-        p_priority::smallint,
-        p_run_after))[1];
+        array(
+            select row(
+                       r.asset_id, p_client_id, v_route.provider, v_route.model,
+                       jsonb_build_object(
+                           'assetId', r.asset_id, 'clientId', p_client_id, 'productId', r.product_id,
+                           'productImageId', r.photo_id, 'sceneImageId', s.id, 'store', v_store, 'bucket', v_bucket,
+                           'settings', r.settings, 'prompt', r.prompt),
+                       case when r.photo_status = 'pending' and s.status = 'pending' and s.job_id <> r.photo_job_id then array[r.photo_job_id, s.job_id]
+                            when r.photo_status = 'pending' then array[r.photo_job_id]
+                            when s.status = 'pending' then array[s.job_id]
+                            else '{}' end)::atelier_internal.job_request
+              from rows from (unnest(p_requests), unnest(v_photos), unnest(v_prompts)) with ordinality
+                   as r (asset_id, product_id, settings, photo_product_id, photo_id, photo_status, photo_job_id, photo_usable, prompt, place)
+              left join (select u.url, i.id, i.status, i.job_id
+                           from unnest(v_urls) with ordinality as u (url, place)
+                          cross join lateral (select (v_scenes[u.place]).*) as i) as s on s.url = r.settings ->> 'sceneImageUrl'
+             order by r.place),
+        v_priority,
+        p_run_after);
 end
 $$;
-comment on function atelier_internal.enqueue_generation(uuid, uuid, uuid, text, jsonb, text, integer, timestamptz) is
-    'Enqueues the making of an asset and returns the job id. The job holds ids, settings, prompt and store as they are now, and waits for photos that are still being inspected.';
+comment on function atelier_internal.enqueue_generations(uuid, atelier_internal.generation_request[], text, text, integer, timestamptz) is
+    'Enqueues the making of assets of a client and returns the job ids in their order. The jobs hold ids, settings, prompt and store as they are now, and wait for photos that are still being inspected.';
 
 create function atelier_internal.require_product(p_client_id uuid, p_product_id uuid) returns void
 language plpgsql stable
@@ -149,15 +222,15 @@ begin
     perform atelier_internal.require_product(client_id, product_id);
     perform atelier_internal.require('settings', settings is not null);
     perform atelier_internal.require('enqueue', enqueue is not null);
-    if collection_id is not null and not exists (
-        select from atelier.collections c where c.client_id = v_client.id and c.id = create_generation_request.collection_id)
-    then
+    if collection_id is not null and not atelier_internal.lock_collection_for(client_id, product_id, collection_id) then
         perform atelier_internal.refuse_unknown('collection', collection_id, client_id, 'Leave collection_id out for an asset that stands alone.');
     end if;
     v_settings := atelier_internal.complete_settings(
         client_id, settings, case when enqueue then v_client.settings -> 'generationDefaults' end, scene_image_id, not enqueue);
     if enqueue then
-        v_job_id := atelier_internal.enqueue_generation(v_id, client_id, product_id, type, v_settings, v_route.provider, priority, run_after);
+        v_job_id := (atelier_internal.enqueue_generations(
+            client_id, array[row(v_id, product_id, v_settings)::atelier_internal.generation_request], type, v_route.provider, priority, run_after))[1];
+        perform atelier_internal.resume_collection(collection_id);
     elsif priority is distinct from 0 or run_after is not null then
         raise exception 'a draft has neither priority nor run_after'
             using errcode = 'invalid_parameter_value', hint = 'Give them to atelier.submit_generation().';
@@ -187,6 +260,60 @@ begin
 end
 $$;
 comment on function atelier_internal.lock_asset(uuid) is 'The asset, locked; 22004 for NULL, P0002 for one that is unknown or deleted.';
+
+create function atelier_internal.lock_collection_of_asset(p_asset_id uuid) returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    -- Whoever removes a product locks it first and then the collections that select it.
+    perform from atelier.products p
+      where p.id = (select a.product_id from atelier.generated_assets a where a.id = p_asset_id) for key share;
+    perform from atelier.collections c
+      where c.id = (select a.collection_id from atelier.generated_assets a where a.id = p_asset_id) for no key update;
+end
+$$;
+comment on function atelier_internal.lock_collection_of_asset(uuid) is
+    'Locks the product of an asset against removal, and then its collection, if there are any.';
+
+create function atelier_internal.lock_asset_to_make(p_asset_id uuid) returns atelier.generated_assets
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform atelier_internal.lock_collection_of_asset(p_asset_id);
+    return atelier_internal.lock_asset(p_asset_id);
+end
+$$;
+comment on function atelier_internal.lock_asset_to_make(uuid) is
+    'The asset, locked as by lock_asset, for work that its collection has to know of: product and collection are locked before.';
+
+create function atelier_internal.resume_collection(p_collection_id uuid, p_also_ready boolean default false) returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    -- Its row changes in any status: who goes by a snapshot without the asset fails instead of asking for the product again.
+    update atelier.collections c set status = case when c.status in ('completed', 'error') or p_also_ready and c.status = 'ready' then 'generating' else c.status end
+     where c.id = p_collection_id;
+end
+$$;
+comment on function atelier_internal.resume_collection(uuid, boolean) is
+    'A collection that was given work: one that had ended is generating again. One that is ready stays so, unless the work belongs to what it made before.';
+
+create function atelier_internal.lock_collection_for(p_client_id uuid, p_product_id uuid, p_collection_id uuid) returns boolean
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    -- Whoever removes a product locks it first and then the collections that select it.
+    perform from atelier.products p where p.client_id = p_client_id and p.id = p_product_id for key share;
+    perform from atelier.collections c where c.client_id = p_client_id and c.id = p_collection_id for no key update;
+    return found;
+end
+$$;
+comment on function atelier_internal.lock_collection_for(uuid, uuid, uuid) is
+    'Locks a collection in which an asset of the product is to be made; false when the client has no such collection.';
 
 create function atelier_internal.refuse_asset(p_asset_id uuid, p_deleted_at timestamptz) returns void
 language plpgsql immutable
@@ -220,7 +347,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_variable
 declare
-    v_asset atelier.generated_assets := atelier_internal.lock_asset(asset_id);
+    v_asset atelier.generated_assets := atelier_internal.lock_asset_to_make(asset_id);
     v_route record;
     v_settings jsonb;
 begin
@@ -234,9 +361,11 @@ begin
         (select c.settings -> 'generationDefaults' from atelier.clients c where c.id = v_asset.client_id), null, false);
     update atelier.generated_assets a
        set status = 'pending', settings = v_settings, provider = v_route.provider,
-           job_id = atelier_internal.enqueue_generation(
-               a.id, a.client_id, a.product_id, a.type, v_settings, v_route.provider, priority, run_after)
+           job_id = (atelier_internal.enqueue_generations(
+               a.client_id, array[row(a.id, a.product_id, v_settings)::atelier_internal.generation_request], a.type, v_route.provider, priority,
+               run_after))[1]
      where a.id = v_asset.id;
+    perform atelier_internal.resume_collection(v_asset.collection_id);
     return v_asset.id;
 end
 $$;

@@ -7,7 +7,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_variable
 declare
-    v_asset atelier.generated_assets := atelier_internal.lock_asset(asset_id);
+    v_asset atelier.generated_assets := atelier_internal.lock_asset_to_make(asset_id);
 begin
     if v_asset.status <> 'error' then
         perform atelier_internal.refuse_status(v_asset, 'tried again', case v_asset.status
@@ -17,8 +17,10 @@ begin
     end if;
     update atelier.generated_assets a
        set status = 'pending',
-           job_id = atelier_internal.enqueue_generation(a.id, a.client_id, a.product_id, a.type, a.settings, a.provider, 0, null)
+           job_id = (atelier_internal.enqueue_generations(
+               a.client_id, array[row(a.id, a.product_id, a.settings)::atelier_internal.generation_request], a.type, a.provider, 0, null))[1]
      where a.id = v_asset.id;
+    perform atelier_internal.resume_collection(v_asset.collection_id, true);
     return v_asset.id;
 end
 $$;
@@ -31,44 +33,45 @@ set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_variable
 declare
-    v_asset atelier.generated_assets := atelier_internal.lock_asset(asset_id);
+    v_asset atelier.generated_assets := atelier_internal.lock_asset_to_make(asset_id);
     v_settings jsonb;
     v_id uuid := gen_random_uuid();
 begin
-    perform atelier_internal.require('settings_override', settings_override is not null);
+    perform atelier_internal.require_override(settings_override);
     if v_asset.status not in ('completed', 'error') then
         perform atelier_internal.refuse_status(v_asset, 'made anew',
             'Wait until it is completed, or make a new request with atelier.create_generation_request().');
-    elsif jsonb_typeof(settings_override) <> 'object' then
-        perform atelier_internal.refuse_shape('setting', array['settings_override', 'a JSON object'], settings_override);
     end if;
     v_settings := atelier_internal.complete_settings(v_asset.client_id, settings_override, v_asset.settings, null, false);
     insert into atelier.generated_assets as a
         (id, client_id, collection_id, product_id, type, status, settings, provider, regenerated_from, job_id)
     values (v_id, v_asset.client_id, v_asset.collection_id, v_asset.product_id, v_asset.type, 'pending', v_settings, v_asset.provider,
-            v_asset.id, atelier_internal.enqueue_generation(
-                v_id, v_asset.client_id, v_asset.product_id, v_asset.type, v_settings, v_asset.provider, 0, null));
+            v_asset.id, (atelier_internal.enqueue_generations(
+                v_asset.client_id, array[row(v_id, v_asset.product_id, v_settings)::atelier_internal.generation_request], v_asset.type,
+                v_asset.provider, 0, null))[1]);
+    perform atelier_internal.resume_collection(v_asset.collection_id, true);
     return v_id;
 end
 $$;
 comment on function atelier.regenerate_asset(uuid, jsonb) is
     'Makes a new asset from the settings of a completed or failed one, changed by settings_override, and returns its id; the original stays as it is. 22023 for bad settings, 55000 in any other status, P0002 for an unknown asset.';
 
-create function atelier_internal.cancel_asset_work(p_asset_id uuid, p_reason text) returns void
+create function atelier_internal.cancel_work_of_assets(p_assets uuid[], p_reason text) returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    perform atelier_internal.cancel_jobs(array[a.job_id], p_reason)
+    perform atelier_internal.cancel_jobs(array_agg(a.job_id), p_reason)
        from atelier.generated_assets a
-      where a.id = p_asset_id and a.job_id is not null and a.status in ('pending', 'generating');
+      where a.id = any (p_assets) and a.job_id is not null and a.status in ('pending', 'generating')
+     having count(*) > 0;
     -- The pipeline was told by now. What is left open has lost its job, and nobody else would close it.
     update atelier.generated_assets a
        set status = 'error', error_message = 'cancelled: ' || p_reason
-     where a.id = p_asset_id and a.status in ('pending', 'generating');
+     where a.id = any (p_assets) and a.status in ('pending', 'generating');
 end
 $$;
-comment on function atelier_internal.cancel_asset_work(uuid, text) is 'Ends the work for an asset that is pending or generating, which goes to error.';
+comment on function atelier_internal.cancel_work_of_assets(uuid[], text) is 'Ends the work for assets that are pending or generating, which go to error.';
 
 create function atelier.cancel_generation(asset_id uuid) returns uuid
 language plpgsql security definer
@@ -83,7 +86,7 @@ begin
     if v_asset.id is null or v_asset.deleted_at is not null then
         perform atelier_internal.refuse_asset(asset_id, v_asset.deleted_at);
     elsif v_asset.status in ('pending', 'generating') then
-        perform atelier_internal.cancel_asset_work(asset_id, 'on request');
+        perform atelier_internal.cancel_work_of_assets(array[asset_id], 'on request');
         -- The worker may have completed it in the meantime.
         select a.* into v_asset from atelier.generated_assets a where a.id = asset_id;
     elsif v_asset.status in ('draft', 'error') then
@@ -97,6 +100,30 @@ end
 $$;
 comment on function atelier.cancel_generation(uuid) is
     'Cancels an asset that is pending or generating and returns its id; it goes to error, its message begins with "cancelled", and a result that arrives later is dropped. 55000 in any other status, P0002 for an unknown asset.';
+
+create function atelier.update_draft_asset(asset_id uuid, settings jsonb) returns atelier.generated_assets
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_variable
+declare
+    v_asset atelier.generated_assets := atelier_internal.lock_asset(asset_id);
+begin
+    if v_asset.status <> 'draft' then
+        perform atelier_internal.refuse_status(v_asset, 'changed', case v_asset.status
+            when 'completed' then 'atelier.regenerate_asset() makes a new asset with other settings.'
+            else 'What an asset is made from is frozen when it is submitted. atelier.create_generation_request() makes a new one.' end);
+    end if;
+    update atelier.generated_assets a
+       set settings = atelier_internal.complete_settings(
+               a.client_id, atelier_internal.changed_settings(a.settings, update_draft_asset.settings), null, null, true)
+     where a.id = v_asset.id
+    returning a.* into v_asset;
+    return v_asset;
+end
+$$;
+comment on function atelier.update_draft_asset(uuid, jsonb) is
+    'Changes the settings of a draft and returns it: what is given replaces what stands there, a JSON null takes a key away. 22023 for bad settings, 55000 for an asset that was submitted, P0002 for an unknown or deleted one.';
 
 create function atelier.pin_asset(asset_id uuid, pinned boolean default true) returns atelier.generated_assets
 language plpgsql security definer
@@ -128,11 +155,13 @@ declare
     v_asset atelier.generated_assets;
 begin
     perform atelier_internal.require('asset_id', asset_id is not null);
+    -- Whoever begins work for it holds the collection.
+    perform atelier_internal.lock_collection_of_asset(asset_id);
     select a.* into v_asset from atelier.generated_assets a where a.id = asset_id;
     if not found then
         perform atelier_internal.refuse_asset(asset_id, null);
     end if;
-    perform atelier_internal.cancel_asset_work(asset_id, 'the asset was deleted');
+    perform atelier_internal.cancel_work_of_assets(array[asset_id], 'the asset was deleted');
     update atelier.generated_assets a set deleted_at = now()
      where a.id = asset_id and a.deleted_at is null;
     if found then
@@ -144,6 +173,26 @@ $$;
 comment on function atelier.soft_delete_asset(uuid) is
     'Deletes an asset so that it can be restored, and returns its id; work that is under way is cancelled. Deleting it again changes nothing. P0002 for an unknown asset.';
 
+create function atelier_internal.judge_collection_again(p_collection_id uuid) returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_collection atelier.collections;
+begin
+    select c.* into v_collection from atelier.collections c where c.id = p_collection_id;
+    if v_collection.status = 'error' and atelier_internal.analysis_lack(v_collection, v_collection.base_settings) is null then
+        perform atelier_internal.resume_collection(p_collection_id);
+        perform atelier_internal.check_collections(array[p_collection_id]);
+    else
+        -- Who goes by a snapshot without the asset fails instead of making the product again.
+        update atelier.collections c set updated_at = now() where c.id = p_collection_id;
+    end if;
+end
+$$;
+comment on function atelier_internal.judge_collection_again(uuid) is
+    'An asset came back into a locked collection: one in error for its assets ends anew, as what is there now says.';
+
 create function atelier.restore_asset(asset_id uuid) returns uuid
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
@@ -153,8 +202,10 @@ declare
     v_image_id uuid;
     v_image_status text;
     v_client_id uuid;
+    v_collection_id uuid;
 begin
     perform atelier_internal.require('asset_id', asset_id is not null);
+    perform atelier_internal.lock_collection_of_asset(asset_id);
     select a.image_id into v_image_id from atelier.generated_assets a where a.id = asset_id;
     if not found then
         perform atelier_internal.refuse_asset(asset_id, null);
@@ -171,12 +222,13 @@ begin
     end if;
     update atelier.generated_assets a set deleted_at = null
      where a.id = asset_id and a.deleted_at is not null
-    returning a.client_id into v_client_id;
+    returning a.client_id, a.collection_id into v_client_id, v_collection_id;
     if found then
         perform atelier_internal.emit_event('asset.restored', v_client_id, asset_id, null);
+        perform atelier_internal.judge_collection_again(v_collection_id);
     end if;
     return asset_id;
 end
 $$;
 comment on function atelier.restore_asset(uuid) is
-    'Brings a deleted asset back and returns its id; one that is not deleted stays as it is. Work that the deletion cancelled stays cancelled, atelier.retry_asset() begins it again. P0002 for an unknown asset, 55000 when its picture is being deleted already.';
+    'Brings a deleted asset back and returns its id; one that is not deleted stays as it is. Work that the deletion cancelled stays cancelled, atelier.retry_asset() begins it again. A collection of which nothing could be made is completed by a completed asset that comes back. P0002 for an unknown asset, 55000 when its picture is being deleted already.';

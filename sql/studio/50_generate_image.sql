@@ -41,8 +41,9 @@ create function atelier_internal.picture_input(p_role text, p_image atelier.imag
 language sql immutable parallel safe
 set search_path = pg_catalog, pg_temp
 return jsonb_build_object('role', p_role, 'sha256', p_image.sha256)
-       || atelier_internal.object_reference(p_image.store, p_image.s3_bucket, p_image.s3_key);
-comment on function atelier_internal.picture_input(text, atelier.images) is 'A picture as the input of an order.';
+       || atelier_internal.object_reference(p_image.store, p_image.s3_bucket, p_image.s3_key)
+       || case when not atelier_internal.stays_elsewhere(p_image.store, p_image.s3_bucket) then '{}' else jsonb_build_object('url', p_image.url) end;
+comment on function atelier_internal.picture_input(text, atelier.images) is 'A picture as the input of an order; with its url where it stays elsewhere and is read from there.';
 
 create function atelier_internal.generated_key(p_client_id uuid, p_image_id uuid) returns text
 language sql immutable parallel safe
@@ -166,6 +167,15 @@ $$;
 comment on function atelier_internal.discard_generate_image(atelier_internal.lease[]) is
     'What attempts of the embedded provider may have left, which composes JPEGs. One that is paid for left a receipt, if anything.';
 
+create function atelier_internal.failure_words(p_state text, p_class text, p_message text) returns text
+language sql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+return case p_state
+    when 'cancelled' then 'cancelled' || coalesce(': ' || nullif(p_message, 'cancelled'), '')
+    when 'quarantined' then 'given up after repeated crashes' || coalesce(': ' || p_message, '')
+    else coalesce(p_message, p_class, 'no reason is known') end;
+comment on function atelier_internal.failure_words(text, text, text) is 'How a job ended without success, for the row that it worked for.';
+
 create function atelier_internal.fail_generate_image(p_failures atelier_internal.failure[]) returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -182,10 +192,7 @@ begin
     )
     update atelier.generated_assets a
        set status = 'error',
-           error_message = case f.state
-               when 'cancelled' then 'cancelled' || coalesce(': ' || nullif(f.error_message, 'cancelled'), '')
-               when 'quarantined' then 'given up after repeated crashes' || coalesce(': ' || f.error_message, '')
-               else coalesce(f.error_message, f.error_class, 'the picture could not be made') end
+           error_message = atelier_internal.failure_words(f.state, f.error_class, f.error_message)
       from found f
      where a.id = f.subject_id and f.status in ('pending', 'generating');
 end

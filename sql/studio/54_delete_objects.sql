@@ -12,6 +12,7 @@ begin
            and (i.moving_to is not null
                 or exists (select from atelier.generated_assets a where a.image_id = i.id and a.deleted_at is null)
                 or exists (select from atelier.product_images p where p.image_id = i.id)
+                or exists (select from atelier.inspiration_images n where n.image_id = i.id)
                 or exists (select from atelier_internal.jobs j where j.id = i.job_id))
         union
         select u.id
@@ -23,7 +24,7 @@ begin
 end
 $$;
 comment on function atelier_internal.images_in_use(uuid[]) is
-    'Those images that an asset shows, a product is shown by, or a live job works with.';
+    'Those images that an asset shows, a product is shown by, a collection follows, or a live job works with.';
 
 create function atelier_internal.prepare_delete_objects(p_leases atelier_internal.lease[])
 returns table (job_id uuid, request jsonb, error_class text, error_message text)

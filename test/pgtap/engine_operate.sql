@@ -94,8 +94,8 @@ select is((select count(*) from atelier.events_after(0)), 0::bigint, 'but not be
 insert into atelier_internal.history_completed (ring, job_id, instance, pipeline, lane_id, attempts, crashes, created_at, finished_at)
 select atelier_internal.ring_slot(now() - interval '3 days'), gen_random_uuid(), 1, 'old', 1, 1, 0, now() - interval '3 days', now() - interval '3 days';
 select atelier_internal.maintain() \gset i_
-select is((select count(*) from atelier.job_history where pipeline = 'old'), 0::bigint, 'history older than its time is emptied');
-select ok((select count(*) > 0 from atelier.job_history where pipeline = 'one_step'), 'younger history stays');
+select is((select count(*) from atelier.job_history where pipeline = 'old'), 0::bigint, 'S0-72: history older than its time is emptied');
+select ok((select count(*) > 0 from atelier.job_history where pipeline = 'one_step'), 'S0-71: younger history stays');
 select throws_ok($$select atelier_internal.enqueue_jobs('nothing', array[row(null, null, 'offline', '', null, null)::atelier_internal.job_request])$$,
                  '42704', null, 'an unknown pipeline is refused');
 select * from finish();

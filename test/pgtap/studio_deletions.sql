@@ -200,7 +200,7 @@ select id as deleting from atelier.images where s3_key = 'south/b' \gset
 update atelier.images set status = 'deleting' where id = :'deleting';
 delete from atelier.clients where id = :'south';
 select is((select array_agg(regexp_replace(d.key, '^.*/', '') || ' ' || (d.run_after - now()) order by d.key desc) from atelier_internal.object_deletions d), array['a 00:00:01', 'c.png 1 day 00:01:00'],
-    'S0-19: the objects of a client that is removed are deleted, uploads when their addresses have expired; what is deleting is known');
+    'S0-19, S0-40: the objects of a client that is removed are deleted, uploads when their addresses have expired; what is deleting is known');
 select pg_temp.ordered(), pg_temp.answer();
 
 -- A row that was locked when its job ended

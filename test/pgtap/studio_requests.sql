@@ -52,6 +52,8 @@ select ok(j.input @> jsonb_build_object('assetId', a.id, 'clientId', a.client_id
 select is(count(*), 2::bigint, 'S0-38: it waits for both photos') from atelier_internal.job_dependencies d join atelier.generated_assets a on a.job_id = d.job_id where a.id = :'asset';
 select row_eq(format('select asset_id, asset_status, state from atelier.generation_queue where asset_id = %L', :'asset'), row(:'asset'::uuid, 'pending'::text, 'waiting'::text), 'S0-23: it is in the generation queue');
 select is(atelier.asset_status(:'asset'), jsonb_build_object('id', :'asset'::uuid, 'productId', :'chair'::uuid, 'status', 'pending', 'progress', 0, 'imageUrl', null, 'error', null), 'S0-80: its status, with exactly these keys');
+select row_eq(format('select j.subject_id, j.pipeline, j.state, j.provider, j.model, j.attempts from atelier.jobs j join atelier.generated_assets a on a.job_id = j.job_id where a.id = %L', :'asset'),
+    row(:'asset'::uuid, 'generate_image'::text, 'waiting'::text, 'offline'::text, 'compose'::text, 0::smallint), 'S0-71: its job is read by its id while it lives');
 select pg_temp.lease_all();
 select is(pg_temp.order_of(:'asset'), null, 'S0-38: it is not made before its photos are ready');
 select pg_temp.succeed(:'photo');
@@ -66,7 +68,7 @@ select is(pg_temp.order_of(:'asset') -> 'request', jsonb_build_object(
                                     jsonb_build_object('role', 'scene', 'store', 'file', 'key', 'requests/scene ä.jpg', 'sha256', repeat('ab', 32))),
         'output', jsonb_build_object('store', 'file', 'key_prefix', format('clients/%s/generated/%s', a.client_id, t.image_id))), 'S0-66, S0-37: the order names prompt, settings, photos by hash, and a key of the attempt''s own')
   from atelier.generated_assets a join atelier_internal.attempts t on t.job_id = a.job_id where a.id = :'asset';
-select is(atelier.asset_status(:'asset') ->> 'status', 'generating', 'S0-75: the asset is generating');
+select is(atelier.asset_status(:'asset') ->> 'status', 'generating', 'S0-13, S0-75: the asset is generating, as its job is leased');
 
 -- Completed
 select pg_temp.succeed(:'asset', '{"metadata": {"generator": "offline", "background": "plain", "source": "forged"}}');
@@ -82,6 +84,10 @@ select is(count(*), 0::bigint, 'S0-23: it has left the generation queue') from a
 delete from atelier_internal.history_completed where subject_id = :'asset';
 select is(atelier.asset_status(:'asset') ->> 'status', 'completed', 'S0-77, S0-106: it does not depend on the record of its job');
 
+select is(a.status, 'completed', 'S0-72, S0-77: and outlives it') from atelier.generated_assets a where a.id = :'asset' and a.job_id is not null and not exists (select from atelier.job_history h where h.job_id = a.job_id);
+select is_empty(format('select k from jsonb_object_keys(atelier.asset_status(%1$L)) k where k ~* ''job'' union all select k from atelier.asset_history h, jsonb_object_keys(to_jsonb(h)) k where h.asset_id = %1$L and k ~* ''job''', :'asset'),
+    'S0-84: what applications read of an asset speaks of no job');
+
 -- sceneImageUrl in its other form
 select atelier.create_generation_request(:'north', :'chair', pg_temp.whole() || jsonb_build_object('sceneImageUrl', atelier.image_url(:'scene'))) as by_address \gset
 select is(settings ->> 'sceneImageUrl', 'atelier://images/' || :'scene', 'S0-66: the address of an own image is understood, and stored in its stable form') from atelier.generated_assets where id = :'by_address';
@@ -89,6 +95,7 @@ select matches(pg_temp.error_of(format('select atelier.create_generation_request
 
 -- Failed
 select atelier.create_generation_request(:'north', :'chair', pg_temp.whole()) as failing \gset
+select is(collection_id, null, 'S0-11: an asset that is asked for outside a collection has none') from atelier.generated_assets where id = :'failing';
 select pg_temp.lease_all();
 select pg_temp.fail(:'failing', 'network', 'connection lost');
 select is(atelier.asset_status(:'failing') ->> 'status', 'generating', 'X-17: a repeated attempt stays inside the job, the asset stays generating');

@@ -65,7 +65,7 @@ select matches(pg_temp.error_of(format($$ update atelier.generated_assets set st
     '^23514 \| generated asset cannot change from draft to generating \| The row has the id .* \| From draft it may change to: pending. \| status',
     'S0-12: the refusal names both states and the allowed ones');
 select matches(pg_temp.error_of(format($$ update atelier.generated_assets set status = 'ready' where id = %L $$, pg_temp.asset('pending'))),
-    '^23514 \| generated asset cannot change from pending to ready', 'S0-12: an unknown status is refused');
+    '^23514 \| generated asset cannot change from pending to ready', 'S0-12, S0-55: an unknown status is refused');
 select is(pg_temp.error_of($$ update atelier.images set status = 'failed', error_class = 'timeout', error_message = 'x' where id = 'aaaaaaaa-0000-4000-8000-000000000003' $$),
     '23514 | image cannot change from ready to failed | The row has the id aaaaaaaa-0000-4000-8000-000000000003. | From ready it may change to: deleting. | status',
     'S0-38: a ready image stays ready');
@@ -147,12 +147,14 @@ select lives_ok($$ insert into atelier.images (client_id, s3_key, status, error_
     ('aaaaaaaa-0000-4000-8000-000000000001', 'rules/failed.jpg', 'failed', 'invalid_request', 'the file is empty'),
     ('aaaaaaaa-0000-4000-8000-000000000001', 'rules/pending.jpg', 'pending', null, null) $$, 'rule 8: images in any status');
 select is(count(*), 0::bigint, 'rule 8: no INSERT makes a job') from atelier_internal.jobs where client_id = 'aaaaaaaa-0000-4000-8000-000000000001';
-select is_empty($$ select t.tgrelid::regclass, t.tgname from pg_trigger t join pg_class c on c.oid = t.tgrelid
-                    where c.relnamespace = 'atelier'::regnamespace and not t.tgisinternal and t.tgtype & 4 <> 0 $$,
-    'rule 8: no table of the studio has an INSERT trigger');
+insert into atelier.inspiration_images (client_id, collection_id, image_id, source) values
+    ('aaaaaaaa-0000-4000-8000-000000000001', 'aaaaaaaa-0000-4000-8000-000000000004', 'aaaaaaaa-0000-4000-8000-000000000003', 'library');
 select lives_ok($$ delete from atelier.clients where id = 'aaaaaaaa-0000-4000-8000-000000000001' $$, 'X-08: a client can be deleted with completed assets and their images');
 select is((select count(*) from atelier.images where client_id = 'aaaaaaaa-0000-4000-8000-000000000001')
-        + (select count(*) from atelier.generated_assets where client_id = 'aaaaaaaa-0000-4000-8000-000000000001'), 0::bigint, 'S0-27: all it owned goes with it');
+        + (select count(*) from atelier.generated_assets where client_id = 'aaaaaaaa-0000-4000-8000-000000000001')
+        + (select count(*) from atelier.inspiration_images where client_id = 'aaaaaaaa-0000-4000-8000-000000000001')
+        + (select count(*) from atelier.collections where client_id = 'aaaaaaaa-0000-4000-8000-000000000001'), 0::bigint,
+        'S0-27, S0-42, S0-50: all it owned goes with it');
 
 -- Shapes
 select throws_ok(format('insert into atelier.images (client_id, s3_key) values (%L, %L)', 'bbbbbbbb-0000-4000-8000-000000000001', bad.key), '23514', null, 'S0-38: a key cannot be ' || to_json(left(bad.key, 20)))
@@ -180,6 +182,82 @@ insert into atelier.members (user_id, client_id) values ('cccccccc-0000-4000-800
 select throws_ok($$ insert into atelier.members (user_id, client_id) values ('cccccccc-0000-4000-8000-000000000001', 'bbbbbbbb-0000-4000-8000-000000000001') $$, '23505', null, 'S0-34: one membership per user and client');
 select throws_ok($$ insert into atelier.products (client_id, name, sku, category) values ('bbbbbbbb-0000-4000-8000-000000000001', 'Other', 'C', 'x') $$, '23505', null, 'S0-35: one product per SKU and client');
 select throws_ok($$ insert into atelier.products (client_id, name, sku, category, room_types) values ('bbbbbbbb-0000-4000-8000-000000000001', 'Other', 'D', 'x', array[null]) $$, '23514', null, 'S0-35: no room type is NULL');
+
+-- Collections and inspirations
+insert into atelier.collections (client_id, name) values ('bbbbbbbb-0000-4000-8000-000000000001', 'Winter') returning id as winter \gset
+select row_eq(format('select status, selected_product_ids, product_analysis, own_settings, base_settings, error_message, created_at, updated_at, completed_at from atelier.collections where id = %L', :'winter'),
+    row('draft'::text, '{}'::uuid[], null::jsonb, '{}'::jsonb, null::jsonb, null::text, now(), now(), null::timestamptz), 'S0-41, S0-43, S0-45, S0-46: a new collection is an empty draft');
+select throws_ok(format('insert into atelier.collections (client_id, name, %s) values (%L, %L, %s)', bad.name, 'bbbbbbbb-0000-4000-8000-000000000001', 'X', bad.value), bad.state, null,
+        format('%s: %s of a collection cannot be %s', bad.row_id, bad.name, bad.value))
+  from (values ('S0-43', 'status', '''selecting''', '23514'), ('S0-43', 'status', 'null', '23502'), ('S0-43', 'status', '''completed''', '23514'), ('S0-43', 'status', '''error''', '23514'),
+               ('S0-41', 'completed_at', 'now()', '23514'), ('S0-41', 'error_message', '''x''', '23514'), ('S0-45', 'selected_product_ids', 'null', '23502'),
+               ('S0-46', 'base_settings', '''{"style": 5}''', '23514'), ('S0-46', 'own_settings', '''[]''', '23514'),
+               ('S0-46, S0-61', 'product_analysis', '''{}''', '23514'), ('S0-46', 'product_analysis', '''[]''', '23514')) as bad (row_id, name, value, state);
+select throws_ok(format('insert into atelier.collections (client_id, name) values (%L, %s)', bad.client, bad.name), bad.state, null, format('%s: a collection of client %s cannot be named %s', bad.row_id, bad.client, left(bad.name, 10)))
+  from (values ('S0-41', 'bbbbbbbb-0000-4000-8000-000000000001', 'null', '23502'), ('S0-41', 'bbbbbbbb-0000-4000-8000-000000000001', '''  ''', '23514'),
+               ('S0-41', 'bbbbbbbb-0000-4000-8000-000000000001', quote_literal(repeat('x', 501)), '23514'), ('S0-42', 'dddddddd-0000-4000-8000-000000000001', '''X''', '23503')) as bad (row_id, client, name, state);
+insert into atelier.inspiration_images (client_id, collection_id, image_id, source) values ('bbbbbbbb-0000-4000-8000-000000000001', :'winter', 'bbbbbbbb-0000-4000-8000-000000000003', 'upload') returning id as inspiration \gset
+select row_eq(format('select analysis, display_order, created_at from atelier.inspiration_images where id = %L', :'inspiration'), row(null::jsonb, 0, now()), 'S0-47: a new inspiration is not analysed yet');
+select lives_ok(format('update atelier.inspiration_images set source = %L where id = %L', good.source, :'inspiration'), 'S0-48: it may come from ' || good.source)
+  from (values ('upload'), ('unsplash'), ('library')) as good (source);
+select throws_ok(format('update atelier.inspiration_images set %s where id = %L', bad.assignment, :'inspiration'), bad.state, null, format('%s: it cannot have %s', bad.row_id, bad.assignment))
+  from (values ('S0-48', $$source = 'generated'$$, '23514'), ('S0-48', 'source = null', '23502'), ('S0-47', 'display_order = null', '23502'), ('S0-47, S0-63', $$analysis = '{}'$$, '23514'),
+               ('S0-47', $$image_id = 'dddddddd-0000-4000-8000-000000000003'$$, '23503'), ('S0-47', $$collection_id = 'dddddddd-0000-4000-8000-000000000004'$$, '23503')) as bad (row_id, assignment, state);
+select throws_ok(format($$ insert into atelier.inspiration_images (client_id, collection_id, image_id, source) values ('bbbbbbbb-0000-4000-8000-000000000001', %L, 'bbbbbbbb-0000-4000-8000-000000000003', 'library') $$, :'winter'),
+    '23505', null, 'S0-47: no picture inspires a collection twice');
+savepoint image_and_collection;
+delete from atelier.images where id = 'bbbbbbbb-0000-4000-8000-000000000003';
+select is(count(*), 0::bigint, 'S0-47: it goes with its image') from atelier.inspiration_images where id = :'inspiration';
+rollback to image_and_collection;
+delete from atelier.collections where id = :'winter';
+select is(count(*), 0::bigint, 'S0-47: and with its collection') from atelier.inspiration_images where id = :'inspiration';
+
+-- What the indexes answer, of a thousand assets, fifty collections and a hundred inspirations: too few for a plan without these settings
+set local enable_seqscan = off;
+set local enable_bitmapscan = off;
+insert into atelier.collections (id, client_id, name, status, error_message)
+select to_char(n, '"bbbbbbbb-0000-4000-8000-0001"FM00000000')::uuid, 'bbbbbbbb-0000-4000-8000-000000000001', 'No. ' || n, case when n = 1 then 'error' else 'draft' end, case when n = 1 then 'x' end
+  from generate_series(1, 50) n;
+insert into atelier.products (id, client_id, name, sku, category)
+select to_char(n, '"bbbbbbbb-0000-4000-8000-0002"FM00000000')::uuid, 'bbbbbbbb-0000-4000-8000-000000000001', 'No. ' || n, 'N' || n, 'seating' from generate_series(1, 50) n;
+insert into atelier.images (id, client_id, s3_key)
+select to_char(n, '"bbbbbbbb-0000-4000-8000-0003"FM00000000')::uuid, 'bbbbbbbb-0000-4000-8000-000000000001', 'inspirations/' || n from generate_series(1, 100) n;
+insert into atelier.inspiration_images (client_id, collection_id, image_id, source)
+select 'bbbbbbbb-0000-4000-8000-000000000001', to_char(1 + n % 50, '"bbbbbbbb-0000-4000-8000-0001"FM00000000')::uuid, to_char(n, '"bbbbbbbb-0000-4000-8000-0003"FM00000000')::uuid, 'library'
+  from generate_series(1, 100) n;
+insert into atelier.clients (id, name, slug) values ('eeeeeeee-0000-4000-8000-000000000001', 'E', 'rules-e');
+insert into atelier.products (id, client_id, name, sku, category) values ('eeeeeeee-0000-4000-8000-000000000002', 'eeeeeeee-0000-4000-8000-000000000001', 'Chair', 'C', 'seating');
+insert into atelier.generated_assets (client_id, collection_id, product_id, type, status, settings, error_message, job_id, pinned, created_at, deleted_at)
+select case when mine then 'bbbbbbbb-0000-4000-8000-000000000001' else 'eeeeeeee-0000-4000-8000-000000000001' end::uuid,
+       case when mine then to_char(1 + n % 50, '"bbbbbbbb-0000-4000-8000-0001"FM00000000') end::uuid,
+       case when mine then to_char(1 + n % 49, '"bbbbbbbb-0000-4000-8000-0002"FM00000000') else 'eeeeeeee-0000-4000-8000-000000000002' end::uuid,
+       case when n % 100 = 0 then 'video' else 'image' end, status, pg_temp.whole(), case when status = 'error' then 'it broke' end, gen_random_uuid(), n % 41 = 0,
+       now() - n * interval '1 minute', case when n % 2 = 0 then now() end
+  from (select n, n % 5 = 0 as mine, (array['pending', 'draft', 'error', 'error'])[1 + (n / 5) % 4] as status from generate_series(1, 1000) n) row;
+analyze atelier.collections, atelier.inspiration_images, atelier.generated_assets;
+create function pg_temp.indexes_of(p_query text) returns text language plpgsql as $$
+declare
+    v_plan json;
+begin
+    execute 'explain (format json) ' || p_query into v_plan;
+    return (select string_agg(node #>> '{}', ' ') from jsonb_path_query(v_plan::jsonb, '$.**."Index Name"') node);
+end
+$$;
+select is(pg_temp.indexes_of('select * from atelier.' || asked.query), asked.name, format('%s: %s answers %s', asked.row_id, asked.name, asked.query))
+  from (values
+    ('S0-49', 'idx_collections_client_id', $$collections where client_id = 'aaaaaaaa-0000-4000-8000-000000000001'$$),
+    ('S0-49', 'idx_collections_status', $$collections where status = 'error'$$),
+    ('S0-49', 'idx_inspiration_images_collection', $$inspiration_images where collection_id = 'bbbbbbbb-0000-4000-8000-000100000007'$$),
+    ('S0-60', 'idx_generated_assets_client', $$generated_assets where client_id = 'aaaaaaaa-0000-4000-8000-000000000001'$$),
+    ('S0-60', 'idx_generated_assets_collection', $$generated_assets where collection_id = 'bbbbbbbb-0000-4000-8000-000100000007'$$),
+    ('X-48', 'idx_generated_assets_collection_active', $$generated_assets where collection_id = 'bbbbbbbb-0000-4000-8000-000100000007' and deleted_at is null and status in ('pending', 'generating')$$),
+    ('S0-60', 'idx_generated_assets_product', $$generated_assets where product_id = 'bbbbbbbb-0000-4000-8000-000200000007'$$),
+    ('S0-60', 'idx_generated_assets_status', $$generated_assets where status = 'pending'$$),
+    ('S0-60', 'idx_generated_assets_type', $$generated_assets where type = 'video'$$),
+    ('S0-60', 'idx_generated_assets_pinned', $$generated_assets where client_id = 'bbbbbbbb-0000-4000-8000-000000000001' and pinned and deleted_at is null$$),
+    ('S0-60', 'idx_generated_assets_active', $$generated_assets where client_id = 'bbbbbbbb-0000-4000-8000-000000000001' and status = 'draft' and deleted_at is null$$),
+    ('S0-60', 'idx_generated_assets_active_generations', $$generated_assets where client_id = 'bbbbbbbb-0000-4000-8000-000000000001' and status in ('pending', 'generating') and deleted_at is null and created_at < now() - interval '14 hours'$$)
+  ) as asked (row_id, name, query);
 
 select * from finish();
 rollback;

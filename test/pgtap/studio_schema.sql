@@ -48,9 +48,13 @@ select set_eq($$ select * from pg_temp.columns_of('atelier.images') $$, $$ value
 select set_eq($$ select * from pg_temp.columns_of('atelier.collections') $$, $$ values
     ('id', 'uuid', true, 'gen_random_uuid()'), ('client_id', 'uuid', true, null), ('name', 'text', true, null),
     ('status', 'text', true, '''draft''::text'), ('selected_product_ids', 'uuid[]', true, '''{}''::uuid[]'),
-    ('product_analysis', 'jsonb', false, null), ('base_settings', 'jsonb', false, null),
-    ('created_at', 'timestamp with time zone', true, 'now()'), ('updated_at', 'timestamp with time zone', true, 'now()'),
+    ('product_analysis', 'jsonb', false, null), ('own_settings', 'jsonb', true, '''{}''::jsonb'), ('base_settings', 'jsonb', false, null),
+    ('error_message', 'text', false, null), ('created_at', 'timestamp with time zone', true, 'now()'), ('updated_at', 'timestamp with time zone', true, 'now()'),
     ('completed_at', 'timestamp with time zone', false, null) $$, 'S0-41 to S0-46: columns of collections');
+select set_eq($$ select * from pg_temp.columns_of('atelier.inspiration_images') $$, $$ values
+    ('id', 'uuid', true, 'gen_random_uuid()'), ('client_id', 'uuid', true, null), ('collection_id', 'uuid', true, null), ('image_id', 'uuid', true, null),
+    ('source', 'text', true, null), ('analysis', 'jsonb', false, null), ('display_order', 'integer', true, '0'), ('job_id', 'uuid', false, null),
+    ('error_message', 'text', false, null), ('created_at', 'timestamp with time zone', true, 'now()') $$, 'S0-47: columns of inspiration_images');
 select set_eq($$ select * from pg_temp.columns_of('atelier.generated_assets') $$, $$ values
     ('id', 'uuid', true, 'gen_random_uuid()'), ('client_id', 'uuid', true, null), ('collection_id', 'uuid', false, null),
     ('product_id', 'uuid', true, null), ('image_id', 'uuid', false, null),
@@ -82,6 +86,14 @@ select set_eq($$ select * from pg_temp.keys_of('atelier.product_images') $$, $$ 
     ('product_images_product_fkey', 'FOREIGN KEY (client_id, product_id) REFERENCES atelier.products(client_id, id) ON DELETE CASCADE'),
     ('product_images_image_fkey', 'FOREIGN KEY (client_id, image_id) REFERENCES atelier.images(client_id, id) ON DELETE CASCADE')
     $$, 'S0-30, S0-37: keys of product_images');
+select set_eq($$ select * from pg_temp.keys_of('atelier.collections') $$, $$ values
+    ('collections_pkey', 'PRIMARY KEY (id)'), ('collections_client_id_id_key', 'UNIQUE (client_id, id)'),
+    ('collections_client_id_fkey', 'FOREIGN KEY (client_id) REFERENCES atelier.clients(id) ON DELETE CASCADE') $$, 'S0-42: keys of collections');
+select set_eq($$ select * from pg_temp.keys_of('atelier.inspiration_images') $$, $$ values
+    ('inspiration_images_pkey', 'PRIMARY KEY (id)'), ('inspiration_images_collection_id_image_id_key', 'UNIQUE (collection_id, image_id)'),
+    ('inspiration_images_collection_fkey', 'FOREIGN KEY (client_id, collection_id) REFERENCES atelier.collections(client_id, id) ON DELETE CASCADE'),
+    ('inspiration_images_image_fkey', 'FOREIGN KEY (client_id, image_id) REFERENCES atelier.images(client_id, id) ON DELETE CASCADE')
+    $$, 'S0-30, S0-47: keys of inspiration_images, each link with its tenant');
 select set_eq($$ select * from pg_temp.keys_of('atelier.images') $$, $$ values
     ('images_pkey', 'PRIMARY KEY (id)'), ('images_client_id_id_key', 'UNIQUE (client_id, id)'),
     ('images_store_s3_bucket_s3_key_key', 'UNIQUE (store, s3_bucket, s3_key)'),
@@ -93,6 +105,11 @@ select set_eq($$ select * from pg_temp.keys_of('atelier.products') $$, $$ values
 select set_eq($$ select * from pg_temp.keys_of('atelier.collections') $$, $$ values
     ('collections_pkey', 'PRIMARY KEY (id)'), ('collections_client_id_id_key', 'UNIQUE (client_id, id)'),
     ('collections_client_id_fkey', 'FOREIGN KEY (client_id) REFERENCES atelier.clients(id) ON DELETE CASCADE') $$, 'S0-42: keys of collections');
+select set_eq($$ select * from pg_temp.keys_of('atelier.inspiration_images') $$, $$ values
+    ('inspiration_images_pkey', 'PRIMARY KEY (id)'), ('inspiration_images_collection_id_image_id_key', 'UNIQUE (collection_id, image_id)'),
+    ('inspiration_images_collection_fkey', 'FOREIGN KEY (client_id, collection_id) REFERENCES atelier.collections(client_id, id) ON DELETE CASCADE'),
+    ('inspiration_images_image_fkey', 'FOREIGN KEY (client_id, image_id) REFERENCES atelier.images(client_id, id) ON DELETE CASCADE')
+    $$, 'S0-47: keys of inspiration_images');
 select set_eq($$ select * from pg_temp.keys_of('atelier.members') $$, $$ values
     ('members_pkey', 'PRIMARY KEY (id)'), ('members_user_id_client_id_key', 'UNIQUE (user_id, client_id)'),
     ('members_user_id_fkey', 'FOREIGN KEY (user_id) REFERENCES atelier.users(id) ON DELETE CASCADE'),
@@ -113,8 +130,11 @@ select set_eq($$ select c.conname::text, pg_get_constraintdef(c.oid) from pg_con
     $$, 'S0-54 to S0-58, S0-65: named checks of generated_assets');
 select set_eq($$ select c.conrelid::regclass::text, c.conname::text from pg_constraint c
                   where c.contype = 'c' and c.conrelid in ('atelier.collections'::regclass, 'atelier.images'::regclass, 'atelier.members'::regclass,
-                        'atelier.clients'::regclass, 'atelier.users'::regclass, 'atelier.products'::regclass) $$, $$ values
-    ('atelier.collections', 'valid_name'), ('atelier.collections', 'valid_status'),
+                        'atelier.clients'::regclass, 'atelier.users'::regclass, 'atelier.products'::regclass,
+                        'atelier.inspiration_images'::regclass) $$, $$ values
+    ('atelier.collections', 'valid_name'), ('atelier.collections', 'valid_status'), ('atelier.collections', 'valid_own_settings'),
+    ('atelier.collections', 'error_has_message'), ('atelier.collections', 'completed_has_time'),
+    ('atelier.inspiration_images', 'valid_source'), ('atelier.inspiration_images', 'valid_analysis'),
     ('atelier.collections', 'valid_product_analysis'), ('atelier.collections', 'valid_base_settings'),
     ('atelier.images', 'valid_store'), ('atelier.images', 'valid_key'), ('atelier.images', 'valid_url'), ('atelier.images', 'valid_status'),
     ('atelier.images', 'valid_width'), ('atelier.images', 'valid_height'), ('atelier.images', 'valid_file_size'),
@@ -124,13 +144,14 @@ select set_eq($$ select c.conrelid::regclass::text, c.conname::text from pg_cons
     ('atelier.clients', 'valid_name'), ('atelier.clients', 'valid_slug'), ('atelier.clients', 'valid_settings'),
     ('atelier.users', 'valid_email'), ('atelier.users', 'valid_name'),
     ('atelier.products', 'valid_name'), ('atelier.products', 'valid_sku'), ('atelier.products', 'valid_category'),
-    ('atelier.products', 'valid_room_types'), ('atelier.products', 'valid_metadata') $$, 'S0-31 to S0-39, S0-43: every check has its name');
+    ('atelier.products', 'valid_room_types'), ('atelier.products', 'valid_metadata') $$, 'S0-31 to S0-39, S0-43, S0-48: every check has its name');
 
 select is(pg_get_indexdef(('atelier.' || wanted.name)::regclass), format('CREATE %s ON atelier.%s', replace(wanted.kind, '@', wanted.name), wanted.rest),
           wanted.row_id || ': index ' || wanted.name)
   from (values
     ('S0-60', 'idx_generated_assets_client', 'INDEX @', 'generated_assets USING btree (client_id)'),
     ('S0-60', 'idx_generated_assets_collection', 'INDEX @', 'generated_assets USING btree (collection_id)'),
+    ('X-48', 'idx_generated_assets_collection_active', 'INDEX @', 'generated_assets USING btree (collection_id) WHERE ((status = ANY (ARRAY[''pending''::text, ''generating''::text])) AND (deleted_at IS NULL))'),
     ('S0-60', 'idx_generated_assets_product', 'INDEX @', 'generated_assets USING btree (product_id)'),
     ('S0-60', 'idx_generated_assets_status', 'INDEX @', 'generated_assets USING btree (status)'),
     ('S0-60', 'idx_generated_assets_type', 'INDEX @', 'generated_assets USING btree (type)'),
@@ -144,7 +165,8 @@ select is(pg_get_indexdef(('atelier.' || wanted.name)::regclass), format('CREATE
     ('S0-36', 'idx_products_metadata', 'INDEX @', 'products USING gin (metadata jsonb_path_ops)'),
     ('S0-37', 'idx_product_images_primary', 'UNIQUE INDEX @', 'product_images USING btree (product_id) WHERE is_primary'),
     ('S0-49', 'idx_collections_client_id', 'INDEX @', 'collections USING btree (client_id)'),
-    ('S0-49', 'idx_collections_status', 'INDEX @', 'collections USING btree (status)')
+    ('S0-49', 'idx_collections_status', 'INDEX @', 'collections USING btree (status)'),
+    ('S0-49', 'idx_inspiration_images_collection', 'INDEX @', 'inspiration_images USING btree (collection_id)')
   ) as wanted (row_id, name, kind, rest);
 
 select is_empty($$
@@ -157,8 +179,13 @@ select set_eq($$ select entity, from_status, to_status from atelier_internal.sta
     ('generated_asset', 'draft', 'pending'), ('generated_asset', 'pending', 'generating'), ('generated_asset', 'generating', 'completed'),
     ('generated_asset', 'generating', 'error'), ('generated_asset', 'pending', 'error'), ('generated_asset', 'error', 'pending'),
     ('image', 'pending', 'ready'), ('image', 'pending', 'failed'), ('image', 'failed', 'pending'),
-    ('image', 'pending', 'deleting'), ('image', 'ready', 'deleting'), ('image', 'failed', 'deleting') $$,
-    'S0-12, X-17, X-58: the transitions');
+    ('image', 'pending', 'deleting'), ('image', 'ready', 'deleting'), ('image', 'failed', 'deleting'),
+    ('collection', 'draft', 'analyzing'), ('collection', 'analyzing', 'ready'), ('collection', 'analyzing', 'error'), ('collection', 'analyzing', 'draft'),
+    ('collection', 'ready', 'analyzing'), ('collection', 'ready', 'generating'), ('collection', 'ready', 'draft'),
+    ('collection', 'generating', 'completed'), ('collection', 'generating', 'error'),
+    ('collection', 'completed', 'analyzing'), ('collection', 'completed', 'generating'), ('collection', 'completed', 'draft'),
+    ('collection', 'error', 'analyzing'), ('collection', 'error', 'ready'), ('collection', 'error', 'generating'), ('collection', 'error', 'draft') $$,
+    'S0-12, S0-44, X-17, X-58: the transitions');
 
 select is_empty($$
     select c.oid::regclass from pg_class c
@@ -185,6 +212,10 @@ select is_empty($$
 select is_empty($$
     select p.oid::regprocedure from pg_proc p
      where p.pronamespace = 'atelier'::regnamespace and p.provolatile = 'v' and not p.prosecdef $$, 'E-15: public functions that write run as their owner');
+select is(p.provolatile, 'i', 'S3-54: sanitize_filename() is immutable') from pg_proc p where p.oid = 'atelier.sanitize_filename(text)'::regprocedure;
+select is_empty($$ select t.tgrelid::regclass, t.tgname from pg_trigger t join pg_class c on c.oid = t.tgrelid
+                    where c.relnamespace = 'atelier'::regnamespace and not t.tgisinternal and t.tgtype & 4 <> 0 $$,
+    'rule 8: no table of the studio has an INSERT trigger');
 
 select is_empty($$
     select p.oid::regprocedure from pg_proc p
@@ -208,12 +239,13 @@ select has_function('atelier', 'create_generation_request',
 select set_eq($$
     select wanted.name, coalesce(e.extcondition[array_position(e.extconfig, wanted.name::regclass::oid)], 'unregistered')
       from (values ('atelier.clients'), ('atelier.users'), ('atelier.members'), ('atelier.products'), ('atelier.images'), ('atelier.product_images'),
-                   ('atelier.collections'), ('atelier.generated_assets'), ('atelier_internal.status_transitions'),
+                   ('atelier.collections'), ('atelier.inspiration_images'), ('atelier_internal.product_batches'), ('atelier_internal.collection_checks'), ('atelier_internal.photo_uses'), ('atelier.generated_assets'), ('atelier_internal.status_transitions'),
                    ('atelier_internal.settings_vocabulary'), ('atelier_internal.asset_pipelines'), ('atelier_internal.pipeline_models')) as wanted (name)
       join pg_depend d on d.classid = 'pg_class'::regclass and d.objid = wanted.name::regclass and d.deptype = 'e'
       join pg_extension e on e.oid = d.refobjid $$, $$ values
     ('atelier.clients', ''), ('atelier.users', ''), ('atelier.members', ''), ('atelier.products', ''), ('atelier.images', ''),
-    ('atelier.product_images', ''), ('atelier.collections', ''), ('atelier.generated_assets', ''),
+    ('atelier.product_images', ''), ('atelier.collections', ''), ('atelier.inspiration_images', ''), ('atelier_internal.product_batches', ''),
+    ('atelier_internal.collection_checks', ''), ('atelier_internal.photo_uses', ''), ('atelier.generated_assets', ''),
     ('atelier_internal.status_transitions', 'where not built_in'), ('atelier_internal.settings_vocabulary', 'where not built_in'),
     ('atelier_internal.asset_pipelines', 'where not built_in'), ('atelier_internal.pipeline_models', 'where not built_in') $$,
     'S0-85: pg_dump keeps the rows that people made');

@@ -14,7 +14,6 @@ select is(atelier.sanitize_filename(given.name), given.wanted, 'S3-54: ' || left
     (repeat('../', 2000) || 'x.png', 'x.png'), ('-rf.jpg', 'rf.jpg'), ('x.jpg/', 'file'), ('.htaccess', 'file.htaccess'), ('x.abcdefghijkl', 'x-abcdefghijkl')) as given (name, wanted);
 select is(atelier.sanitize_filename(null), null, 'S3-54: nothing');
 select ok(char_length(atelier.sanitize_filename(repeat('x', 1000000) || '.jpeg')) <= 111, 'S3-54: a name of a million letters');
-select is(p.provolatile, 'i', 'S3-54: immutable') from pg_proc p where p.oid = 'atelier.sanitize_filename(text)'::regprocedure;
 
 -- Stores
 select atelier.create_client('North', 'uploads-north') as north, atelier.create_client('South', 'uploads-south', '{"allowedFileTypes": ["image/png", "image/gif"]}') as south,
