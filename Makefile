@@ -23,13 +23,13 @@ else ifneq ($(front_goals),)
 help:
 	@echo 'make                 build the module, the executor and the SQL script'
 	@echo 'make install         install into the PostgreSQL of PG_CONFIG (default: pg_config); takes DESTDIR'
-	@echo 'make demo            install packages, build, start a throw-away cluster and make the pictures'
+	@echo 'make demo            install packages, build, start a throw-away cluster and make a collection'
 	@echo 'make demo PROVIDER=gemini MODEL=...    the same with a provider that charges (or openai): names the highest price first'
 	@echo 'make demo STORE=s3   the same into an S3 store: a throw-away radosgw that it starts itself'
 	@echo 'make demo-stop       stop what the demo started and remove it'
 	@echo 'make check           prove everything: packages, build, all tests, all static checks, counts'
 	@echo 'make static-checks   only the checks that read the source'
-	@echo 'make bench           latency from COMMIT to the order read by the executor'
+	@echo 'make bench           latency from COMMIT to the order read by the executor; collections against plain statements'
 	@echo 'make bench-paid      500 paid pictures of 1.5 MB, against a script that does the same by the plainest means'
 	@echo 'make mutants         take each mechanism out and see its test fail'
 	@echo 'make check-versions  build and try out on PostgreSQL 17 and 18, in chroots under /var/tmp'
@@ -47,7 +47,7 @@ static-checks:
 
 # Only what stands on make's own command line can make the demo call a provider that charges. It reaches the script in the
 # environment, where others may stand too: so the names are said.
-demo_variables := PROVIDER MODEL KEY_FILE BASE_URL PRICE LIMIT YES GEMINI_API_KEY OPENAI_API_KEY STORE
+demo_variables := PROVIDER MODEL JSON_MODEL KEY_FILE BASE_URL PRICE JSON_PRICE LIMIT YES GEMINI_API_KEY OPENAI_API_KEY STORE
 demo:
 	@scripts/demo.sh $(foreach name,$(demo_variables),$(if $(filter command,$(origin $(name))),$(name)))
 
@@ -56,6 +56,7 @@ demo-stop:
 
 bench:
 	@scripts/bench.sh
+	@scripts/bench_collections.sh
 
 bench-paid:
 	@scripts/bench_paid.sh

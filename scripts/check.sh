@@ -51,17 +51,28 @@ tally 'clang (compiles with it too)' scripts/check_clang.sh || true
 tally exports scripts/check_exports.sh || true
 tally unit scripts/run_unit.sh || true
 
+# Prints which requirement this run has carried by which test.
+requirements() {
+  local status=0
+  rm -rf "$LOGS/tap"
+  cp -r "$STAGE/tap" "$LOGS/tap" 2>/dev/null || true
+  STEP_TAIL=1 tally requirements scripts/requirements.sh "$LOGS/tap" || status=$?
+  sed 's/^/  /' "$LOGS/requirements.log"
+  return "$status"
+}
+
 use_stage "$(mktemp -d /tmp/atelier.XXXXXX)"
 trap remove_stage EXIT
 if tally install scripts/fill_stage.sh "$STAGE"; then
-  tally pgtap as_user scripts/run_pgtap.sh || true
+  tally pgtap as_user ATELIER_TAP="$STAGE/tap" scripts/run_pgtap.sh || true
   tally 'reference (docs are up to date)' as_user scripts/reference.sh --check docs || true
   tally isolation as_user scripts/run_isolation.sh || true
-  if ! tally fault as_user ATELIER_FAULT_LOGS="$STAGE/fault" scripts/run_fault.sh; then
+  if ! tally fault as_user ATELIER_FAULT_LOGS="$STAGE/fault" ATELIER_TAP="$STAGE/tap" scripts/run_fault.sh; then
     rm -rf "$LOGS/fault"
     cp -r "$STAGE/fault" "$LOGS/fault" 2>/dev/null || true
   fi
   tally processes nothing_left_running || true
+  requirements || true
 fi
 
 closing

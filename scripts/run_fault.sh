@@ -2,6 +2,7 @@
 # Runs the fault tests: Perl TAP files, each with clusters of its own that preload pg_atelier (test/support/Atelier.pm).
 # Run as an ordinary user from the root of the tree. Server logs of a failed test stay in ATELIER_FAULT_LOGS.
 # usage: scripts/run_fault.sh [FILE]...     default: all of test/fault. Ends with `N passed, N failed`.
+# The TAP of the run stays in ATELIER_TAP.
 set -euo pipefail
 shopt -s nullglob
 files=("$@")
@@ -19,6 +20,10 @@ PERL_TEST_HARNESS_DUMP_TAP=$work/tap prove --timer "${files[@]}" || status=$?
 if ((status != 0)) && [[ -n ${ATELIER_FAULT_LOGS:-} ]]; then
   mkdir -p "$ATELIER_FAULT_LOGS"
   cp -r "$work/tmp_check/log/." "$ATELIER_FAULT_LOGS"
+fi
+if [[ -n ${ATELIER_TAP:-} ]]; then
+  mkdir -p "$ATELIER_TAP"
+  cp -r "$work/tap/." "$ATELIER_TAP"
 fi
 scripts/count_tap.sh "$work/tap" "$status"
 exit "$status"

@@ -2,6 +2,7 @@
 # prove would be worth nothing.
 use strict;
 use warnings;
+use Digest::SHA;
 use HTTP::Tiny;
 use JSON::PP;
 use MIME::Base64;
@@ -113,8 +114,63 @@ for my $case (@refused)
     is($status, $wanted, "$call[0]: $what is refused") or diag($content);
     like($content, qr/^\{"error": \{/, "$call[0]: in the provider's own shape");
 }
+# Analyses: what fits schema and prompt, the same for the same question, and what does not, when that is asked for.
+my $word = sub { return { type => 'string', enum => [ @_, 'unspecified' ] } };
+my $list = sub { return { type => 'array', items => $_[0] } };
+my $record = sub { my %of = @_; return { type => 'object', additionalProperties => JSON::PP::false, required => [ sort keys %of ], properties => \%of } };
+my $string = { type => 'string' };
+my $products_schema = $record->(
+    assignments => $list->($record->(product => { type => 'integer' }, roomType => $word->('bedroom', 'kitchen'))),
+    productTypes => $list->($string), suggestedStyles => $list->($word->('modern')), recommendedInspirationKeywords => $list->($string));
+my $scene_schema = $record->(
+    (map { $_ => $word->('one', 'two', 'three') } qw(environment style lighting colorScheme cameraAngle)),
+    suggestedRoomTypes => $list->($word->('bedroom', 'kitchen')), colorPalette => $list->($string), props => $list->($string), mood => $string,
+    materials => $record->(map { $_ => $string } qw(floor walls ceiling)));
+my @rows = map { { number => $_, name => "product-000$_", category => 'chair', roomTypes => $_ == 2 ? ['kitchen'] : [ 'cellar', 'bedroom' ] } } 1 .. 3;
+my $prompt = 'Say the rooms [or not] of these: ' . encode_json(\@rows);
+
+# What the model says to a prompt with a schema and perhaps a picture.
+sub said
+{
+    my ($kind, $prompt, $schema, $picture) = @_;
+    my ($status, $content) = $kind eq 'gemini'
+      ? send_call('gemini', { contents => [ { parts => [ { text => $prompt }, $picture ? { inlineData => { mimeType => 'image/png', data => $picture } } : () ] } ],
+            generationConfig => { responseMimeType => 'application/json', responseJsonSchema => $schema } }, path => '/v1beta/models/test-json:generateContent')
+      : send_call('openai', { model => 'test-json', response_format => schema($schema), messages => [ { role => 'user', content => [ { type => 'text', text => $prompt },
+            $picture ? { type => 'image_url', image_url => { url => "data:image/png;base64,$picture" } } : () ] } ] }, %chat);
+    is($status, 200, "$kind: the analysis is taken") or diag($content);
+    my $answer = decode_json($content);
+    return $kind eq 'gemini' ? $answer->{candidates}[0]{content}{parts}[0]{text} : $answer->{choices}[0]{message}{content};
+}
+
+my $other = encode_base64(Photo::png(width => 9, height => 8), '');
+my %scenes;
+for my $kind ('gemini', 'openai')
+{
+    is_deeply(decode_json(said($kind, $prompt, $products_schema))->{assignments},
+        [ { product => 1, roomType => 'bedroom' }, { product => 2, roomType => 'kitchen' }, { product => 3, roomType => 'bedroom' } ], "$kind: each product has a room of those that it names");
+    my $scene = said($kind, 'Describe it.', $scene_schema, $photo);
+    is_deeply([ sort keys %{ decode_json($scene) } ], $scene_schema->{required}, "$kind: a scene has all members");
+    is(said($kind, 'Again.', $scene_schema, $photo), $scene, "$kind: the same for the same picture");
+    isnt(said($kind, 'Describe it.', $scene_schema, $other), $scene, "$kind: another for another one");
+    $scenes{$scene} = 1;
+
+    my %spoiled = (member_missing => qr/^\{(?!.*assignments)/, member_unknown => qr/confidence/, room_unknown => qr/spaceship/, product_missing => qr/^(?!.*"product": 3)/,
+        product_twice => qr/"product": 1,.*"product": 1,/, product_unknown => qr/"product": 1003/, text_cut => qr/[^}]$/);
+    for my $fault (sort keys %spoiled)
+    {
+        $provider->behave(faults => [ { fault => 'no_credit', kind => 'scene' }, { fault => $fault, kind => 'products' } ]);
+        like(said($kind, $prompt, $products_schema), $spoiled{$fault}, "$kind: $fault");
+    }
+    $provider->behave(faults => [ { fault => 'colour_unknown', match => Digest::SHA::sha256_hex(decode_base64($other)) } ]);
+    is(said($kind, 'Describe it.', $scene_schema, $photo), $scene, "$kind: a fault of another picture changes nothing");
+    like(said($kind, 'Describe it.', $scene_schema, $other), qr/a warm red/, "$kind: one of this picture does");
+}
+is(scalar keys %scenes, 1, 'both kinds see the same in a picture');
+is_deeply($provider->counts->{kinds}, { image => 3, json => 2, products => 16, scene => 10 }, 'all are counted by what was asked for');
+
 my $counts = $provider->counts;
 is($counts->{refused}, scalar @refused, 'the refusals are counted');
-is($counts->{billed}, scalar @taken, 'and not billed');
+is($counts->{billed}, @taken + 26, 'and not billed');
 $provider->stop;
 done_testing();

@@ -41,7 +41,7 @@ $node->ask("select atelier_internal.raise_alert('test', 'a message', 'a hint')")
 my $dump = $node->data_dir . '/../atelier.dump';
 my @connection = ('-h', $node->host, '-p', $node->port, '-U', 'postgres');
 $node->command_ok([ 'pg_dump', @connection, '-Fc', '-f', $dump, 'atelier' ], 'pg_dump');
-my %rows = table_rows($node);
+my %rows = $node->table_rows;
 $node->stop;
 
 my $copy = Atelier->start_cluster('copy', extension => 0, settings => { 'pg_atelier.poll_interval' => '1s' });
@@ -51,7 +51,7 @@ ok($copy->worker_pid(10), 'a worker starts in the restored database');
 # It polls each second: three turns in which it could do wrong.
 my $turns = $copy->ask('select turns from atelier.workers');
 $copy->wait_until("select pg_sleep(3) is not null", 10);
-my %restored = table_rows($copy);
+my %restored = $copy->table_rows;
 is_deeply([ sort keys %restored ], [ sort keys %rows ], 'the same tables');
 for my $table (sort keys %rows)
 {
@@ -98,12 +98,3 @@ $copy->command_ok([ 'pg_restore', '--exit-on-error', '-h', $copy->host, '-p', $c
 is($copy->ask("select count(*) filter (where foreign_instance), count(*) filter (where not foreign_instance) from atelier.jobs"), '2|0', 'its jobs are foreign too');
 $copy->stop;
 done_testing();
-
-sub table_rows
-{
-    my ($server) = @_;
-    my @tables = split /\n/, $server->ask(
-        q(select oid::regclass from pg_class where relnamespace in ('atelier'::regnamespace, 'atelier_internal'::regnamespace)
-             and relkind in ('r', 'p') and not relispartition and relname not in ('engine_state', 'object_owners') order by 1));
-    return map { $_ => $server->ask("select coalesce(string_agg(t::text, e'\\n' order by t::text), '') from $_ t") } @tables;
-}

@@ -9,7 +9,7 @@ use Store;
 use Test::More;
 use Time::HiRes qw(sleep time);
 
-my $away = $ENV{ATELIER_LONG} ? 60 : 5;
+my $away = $ENV{ATELIER_LONG} ? 60 : 3;
 my $size = 40;
 my $node = Atelier->start_cluster('s3_down', settings => { 'pg_atelier.poll_interval' => '1h', 'pg_atelier.backoff_base' => '200ms' });
 my $store = Store->start;
@@ -17,8 +17,8 @@ $store->introduce($node, default => 1);
 my $studio = $node->make_studio;
 ok($node->wait_until("select count(*) = 1 from atelier.images where status = 'ready'"), 'the photo is ready, in the store file');
 my $provider = Provider->start;
-$provider->behave(picture_bytes => 200_000, latency_ms => 1000);
-$provider->introduce($node, options => { timeout => '3s' });
+$provider->behave(picture_bytes => 200_000, latency_ms => 600);
+$provider->introduce($node, options => { timeout => '2s' });
 my $alert = "select exists (select from atelier.alerts where kind = 'store_unavailable' and resolved_at is null)";
 my $jobs = 0;
 

@@ -9,17 +9,28 @@ use Store;
 use Test::More;
 use Time::HiRes qw(time);
 
-my $pictures = $ENV{ATELIER_LONG} ? 500 : 60;
+my $pictures = $ENV{ATELIER_LONG} ? 500 : 30;
 my $node = Atelier->start_cluster('s3_move', settings => { 'pg_atelier.poll_interval' => '1h', 'pg_atelier.backoff_base' => '200ms' });
 my $store = Store->start;
 $store->introduce($node);
 my $client = $node->ask("select atelier.create_client('Shop', 'shop')");
 my $directory = $node->store_directory;
-$node->store_object(sprintf("clients/%s/photos/%03d.png", $client, $_), Photo::png(width => 16 + $_ % 64, height => 16 + int($_ / 64))) for 1 .. $pictures;
+mkdir $_ or die "$_: $!" for map { "$directory/clients$_" } '', "/$client", "/$client/photos";
+write_photo($_, Photo::png(width => 16 + $_ % 64, height => 16 + int($_ / 64))) for 1 .. $pictures;
 $node->ask("select count(atelier.register_image('$client', format('clients/%s/photos/%s.png', '$client', to_char(n, 'FM000')))) from generate_series(1, $pictures) n");
 ok($node->wait_until("select count(*) = $pictures from atelier.images where status = 'ready'", $pictures), "$pictures pictures are ready");
 my $hashes = 'select md5(string_agg(i.id || i.sha256, chr(10) order by i.id)) from atelier.images i';
 my $before = $node->ask($hashes);
+
+sub write_photo
+{
+    my ($number, $bytes) = @_;
+    my $path = sprintf '%s/clients/%s/photos/%03d.png', $directory, $client, $number;
+    open my $out, '>:raw', $path or die "$path: $!";
+    print $out $bytes;
+    close $out or die "$path: $!";
+    return;
+}
 
 sub files { return grep { -f } map { glob "$directory/clients/$client/$_/*" } qw(photos generated uploads moved) }
 

@@ -34,7 +34,7 @@ is(outcome($image), 'failed auth', 'wrong secret: for good, as auth');
 ok(paused(), 'wrong secret: and its lane pauses');
 is($store->counts->{all}, 1, 'wrong secret: after one request');
 my @waiting = map { register() } 1 .. 3;
-sleep 1;
+sleep 0.5;
 is($store->counts->{all}, 1, 'wrong secret: no other follows');
 is(outcome($_), 'pending ', 'wrong secret: the others wait') for @waiting;
 like($node->ask('select explanation from atelier.explain_job((select job_id from atelier.jobs limit 1))'), qr/paused/, 'wrong secret: explain_job() says why');
@@ -89,8 +89,8 @@ ok(ended($image) && outcome($image) eq 'ready ', 'credentials in a file work') o
 my $studio = $node->make_studio;
 ok($node->wait_until("select status = 'ready' from atelier.images where id = '$studio->{image}'"), 'a photo in the store file is ready');
 my $provider = Provider->start;
-$provider->introduce($node, options => { timeout => '4s' });
-$provider->behave(picture_bytes => 50_000, latency_ms => 1500, faults => [ { fault => 'words', match => 'product-0001', text => 'early', latency_ms => 100 } ]);
+$provider->introduce($node, options => { timeout => '2s' });
+$provider->behave(picture_bytes => 50_000, latency_ms => 700, faults => [ { fault => 'words', match => 'product-0001', text => 'early', latency_ms => 100 } ]);
 $node->ask("drop user mapping for atelier_owner server media; create user mapping for atelier_owner server media options (access_key_id '$Store::KEY_ID', secret_access_key 'wrong-canary')");
 $store->forget;
 $provider->order($node, $studio, 20, store => 'media');
@@ -100,7 +100,7 @@ like($node->ask("select message from atelier.alerts where kind = 'store_unavaila
 ok($node->wait_for_condition(sub { $provider->counts->{answered} == 20 }, 10), 'paid: every call is answered');
 $provider->order($node, $studio, 20, first => 21, store => 'media');
 # Beyond the deadline of the calls.
-sleep 4;
+sleep 2;
 is($provider->counts->{billed}, 20, 'paid: no other is bought');
 is($store->counts->{all}, 1, 'paid: one request was made') or diag(explain [ $store->requests ]);
 is($node->count_status('completed'), 0, 'paid: none is completed');

@@ -262,4 +262,14 @@ sub count_status
     return $self->ask("select count(*) from atelier.generated_assets where status = '$status'", $database);
 }
 
+# All rows of all tables of the extension as text, by table: what a dump must bring back.
+sub table_rows
+{
+    my ($self) = @_;
+    my @tables = split /\n/, $self->ask(
+        q(select oid::regclass from pg_class where relnamespace in ('atelier'::regnamespace, 'atelier_internal'::regnamespace)
+             and relkind in ('r', 'p') and not relispartition and relname not in ('engine_state', 'object_owners') order by 1));
+    return map { $_ => $self->ask("select coalesce(string_agg(t::text, e'\\n' order by t::text), '') from $_ t") } @tables;
+}
+
 1;

@@ -156,15 +156,19 @@ sub bought
 }
 
 # The pictures of completed assets whose stored bytes are those that the row tells of, each of them a PNG with the name of
-# its own product in it: how many.
-sub pictures_as_recorded
+# its own product in it, as the prompt had it: how many. Those of a request by order(), or of a collection.
+sub pictures_as_recorded { my ($self, $node) = @_; return _as_recorded($node, q(a.settings ->> 'promptText'), 'true') }
+sub pictures_of_products { my ($self, $node, $collection) = @_; return _as_recorded($node, 'p.name', "a.collection_id = '$collection'") }
+
+sub _as_recorded
 {
-    my ($self, $node) = @_;
+    my ($node, $name, $which) = @_;
     my $store = $node->store_directory;
     my $good = 0;
     for my $row (split /\n/, $node->ask(qq(
-        select i.s3_key, i.sha256, i.file_size, i.mime_type, a.settings ->> 'promptText'
-          from atelier.generated_assets a join atelier.images i on i.id = a.image_id where a.status = 'completed')))
+        select i.s3_key, i.sha256, i.file_size, i.mime_type, $name
+          from atelier.generated_assets a join atelier.images i on i.id = a.image_id join atelier.products p on p.id = a.product_id
+         where a.status = 'completed' and $which)))
     {
         my ($key, $sha256, $size, $mime, $product) = split /\|/, $row;
         open my $in, '<:raw', "$store/$key" or next;

@@ -5,12 +5,16 @@ usage: provider_server.py     prints its port as the first line; ends on SIGTERM
 
 What a test says and asks, on the same port:
   POST /control/behaviour  {"key", "models", "latency_ms", "picture_bytes", "faults": [...]}: each member is left as it is
-                           when it is missing. A fault is {"fault": NAME} (provider_double/faults.py, wire_faults.py), for
-                           the next call; with "times": N for the next N, with "always": true for all, with
-                           "match": "product-0007" for those that name the product. Other members are the fault's own.
+                           when it is missing. A fault is {"fault": NAME} (provider_double/faults.py, analysis_faults.py,
+                           wire_faults.py), for the next call; with "times": N for the next N, with "always": true for
+                           all, with "match": "product-0007" for those that name the product, or the sha256 of a picture
+                           for those that came with it, with "kind": "products" for calls of that kind (as in counts).
+                           Other members are the fault's own.
   GET  /control/counts     calls (accepted whole), billed, refused (not accepted: wrong shape, key, path), answered (the
                            last byte has left), abandoned (the client hung up first), open, max_open, connections;
-                           products: billed calls by the product that the prompt names; refusals: the last messages
+                           products: billed calls by the product that the prompt names (of analyses none); kinds: billed
+                           calls by what was asked for (image, text, json, and of json products and scene, the studio's
+                           analyses); refusals: the last messages
   GET  /control/last       method, path, headers (keys left out) and body of the last accepted request
   POST /control/reset      all counts 0, no faults, no latency
 """
@@ -29,7 +33,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from provider_double import gemini_double, openai_double, pictures
+import provider_double.analysis_faults  # registers its faults
+from provider_double import analyses, gemini_double, openai_double, pictures
 from provider_double.call import Call, Refusal, Settings
 from provider_double.faults import FAULTS, Scene
 from provider_double.wire import Answer, Connection, Malformed, Request
@@ -49,6 +54,7 @@ class Counts:
     first_call: float = 0
     last_call: float = 0
     products: Counter[str] = field(default_factory=Counter)
+    kinds: Counter[str] = field(default_factory=Counter)
     refusals: list[str] = field(default_factory=list)
 
     def begin(self, call: Call, billed: bool) -> None:
@@ -59,7 +65,10 @@ class Counts:
         self.first_call = self.first_call or self.last_call
         if billed:
             self.billed += 1
-            self.products[call.product] += 1
+            kind = analyses.kind(call)
+            self.kinds[kind] += 1
+            if kind not in ('products', 'scene'):
+                self.products[call.product] += 1
 
     def refuse(self, request: Request, message: str) -> None:
         self.refused += 1
@@ -126,7 +135,7 @@ class Server:
 
     def next_fault(self, call: Call) -> dict[str, Any] | None:
         for fault in self.faults:
-            if fault.get('match') in (None, call.product):
+            if fault.get('match') in (None, call.product, *call.pictures) and fault.get('kind') in (None, analyses.kind(call)):
                 if not fault.get('always'):
                     fault['times'] = fault.get('times', 1) - 1
                     if fault['times'] <= 0:

@@ -28,6 +28,7 @@ class Call:
     prompt: str
     schema: dict[str, Any] = field(default_factory=dict)
     picture_kind: str = 'png'
+    pictures: list[str] = field(default_factory=list)  # sha256 of those that came with a prompt for text or JSON
     identity: str = field(default_factory=lambda: secrets.token_hex(8))
 
     @property

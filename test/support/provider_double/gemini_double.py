@@ -4,7 +4,7 @@ import json
 import re
 from typing import Any
 
-from . import shape
+from . import analyses, shape
 from .call import PICTURE_MARK, Call, Refusal, Settings, json_answer
 from .pictures import Picture
 from .shape import Problem, boolean, either, integer, json_object, listing, number, one_of, record, text
@@ -114,7 +114,8 @@ def accepted(body: dict[str, Any], model: str) -> Call:
     if not prompt:
         raise Problem('missing', 'contents', 'there is no text')
     task = 'image' if draws and 'IMAGE' in config.get('responseModalities', ['IMAGE']) else 'json' if wants_json else 'text'
-    return Call(task, model, prompt, config.get('responseJsonSchema', {}))
+    data = [part['inlineData']['data'] for content in body['contents'] for part in content['parts'] if 'inlineData' in part]
+    return Call(task, model, prompt, config.get('responseJsonSchema', {}), pictures=shape.hashes_of(data if task != 'image' else []))
 
 
 def usage(call: Call) -> dict[str, Any]:
@@ -138,7 +139,7 @@ def good_body(call: Call, picture: Picture | None, words: str | None = None) -> 
     """words: what is said beside the picture, or instead of the sample."""
     if picture is not None:
         return body(call, [{'text': words or 'Here it is.'}, image_part(picture)])
-    sample = json.dumps(shape.sample(call.schema)) if call.task == 'json' else 'A fine thing.'
+    sample = json.dumps(analyses.answer(call)) if call.task == 'json' else 'A fine thing.'
     return body(call, [{'text': sample if words is None else words}])
 
 

@@ -5,7 +5,7 @@ import json
 import re
 from typing import Any
 
-from . import multipart, shape
+from . import analyses, multipart, shape
 from .call import PICTURE_MARK, Call, Refusal, Settings, json_answer
 from .pictures import Picture
 from .shape import Problem, boolean, either, integer, json_object, listing, number, one_of, record, text
@@ -141,10 +141,12 @@ def image(body: dict[str, Any]) -> Call:
 def chat(body: dict[str, Any]) -> Call:
     if 'max_tokens' in body and 'max_completion_tokens' in body:
         raise Problem('value', 'max_tokens', 'and max_completion_tokens exclude each other')
-    texts = []
+    texts, data = [], []
     for message in body['messages']:
         content = message['content']
         texts += [content] if isinstance(content, str) else [part['text'] for part in content if part['type'] == 'text']
+        urls = [] if isinstance(content, str) else [part['image_url']['url'] for part in content if part['type'] == 'image_url']
+        data += [url.partition(',')[2] for url in urls if url.startswith('data:')]
     prompt = ' '.join(texts)
     wanted = body.get('response_format', {'type': 'text'})
     if wanted['type'] == 'json_object' and 'json' not in prompt.lower():
@@ -152,7 +154,7 @@ def chat(body: dict[str, Any]) -> Call:
     schema = wanted.get('json_schema', {}).get('schema', {})
     if wanted.get('json_schema', {}).get('strict'):
         strict(schema, 'response_format.json_schema.schema')
-    return Call('text' if wanted['type'] == 'text' else 'json', body['model'], prompt, schema)
+    return Call('text' if wanted['type'] == 'text' else 'json', body['model'], prompt, schema, pictures=shape.hashes_of(data))
 
 
 def strict(schema: Any, path: str) -> None:
@@ -192,7 +194,7 @@ def good_body(call: Call, picture: Picture | None, words: str | None = None) -> 
     """words: what is said beside the picture, or instead of the sample."""
     if picture is not None:
         return data(call, [{'b64_json': PICTURE_MARK} | ({'revised_prompt': words} if words else {})])
-    sample = json.dumps(shape.sample(call.schema)) if call.task == 'json' else 'A fine thing.'
+    sample = json.dumps(analyses.answer(call)) if call.task == 'json' else 'A fine thing.'
     return choice(call, sample if words is None else words)
 
 

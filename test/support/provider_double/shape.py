@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import hashlib
 import json
 import re
 from collections.abc import Callable
@@ -152,6 +153,11 @@ def base64_bytes(value: str, path: str) -> bytes:
     if base64.b64encode(data).decode() != value:
         raise Problem('value', path, 'is no standard base64 with padding')
     return data
+
+
+def hashes_of(texts: list[str]) -> list[str]:
+    """sha256 of what is encoded in base64."""
+    return [hashlib.sha256(base64.b64decode(text)).hexdigest() for text in texts]
 
 
 def sample(schema: dict[str, Any]) -> Any:
