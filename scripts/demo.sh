@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# make demo: from nothing to pictures. Installs missing packages, builds, starts a throw-away cluster as an ordinary
-# user, loads the catalogue of test/demo, asks for one picture of every entry and waits for all of them. The cluster
-# stays up until `make demo-stop`. Ends with 0 only if every picture was made and no two are the same.
+# make demo: from nothing to a finished collection. Installs missing packages, builds, starts a throw-away cluster as an
+# ordinary user, loads the catalogue of test/demo, has a collection of it with two inspirations analysed and then its
+# pictures made, one of each product. The cluster stays up until `make demo-stop`. Ends with 0 only if every picture was
+# made and no two are the same.
 # With PROVIDER=gemini or openai on make's command line a provider that charges makes them: scripts/demo_paid.sh. With
 # STORE=s3 photos and pictures lie in an S3 store: scripts/demo_store.sh.
 # usage: scripts/demo.sh [NAME]...     names of variables that count: those of make's command line
@@ -37,7 +38,7 @@ failed() {
 start_cluster() {
   local settings=(fsync=off)
   # What is paid for is written to disk.
-  if is_paid; then settings=(pg_atelier.max_attempts="$CALLS_OF_A_PICTURE"); fi
+  if is_paid; then settings=(pg_atelier.max_attempts="$TRIES"); fi
   as_user scripts/cluster.sh start "$STAGE/c" shared_preload_libraries=pg_atelier "${settings[@]}" &&
     as_user PGHOST="$STAGE/c" PGUSER=postgres psql -XqAt -d postgres -c 'create database atelier' &&
     ask -c 'create extension pg_atelier'
@@ -49,27 +50,54 @@ load_catalogue() {
     cp test/demo/catalogue.json "$STAGE/tmp" &&
     bring_in_photos "$client" >"$STAGE/tmp/photos.json" &&
     chown -R "$(ordinary_user):" "$STAGE/tmp" &&
-    ask -v client="$client" -v catalogue="$STAGE/tmp/catalogue.json" -v photos="$STAGE/tmp/photos.json" -v provider="$PROVIDER" \
-      -v pictures="$LIMIT" -f test/demo/load.sql
+    ask -v client="$client" -v catalogue="$STAGE/tmp/catalogue.json" -v photos="$STAGE/tmp/photos.json" -v pictures="$LIMIT" \
+      -f test/demo/load.sql >"$STAGE/tmp/collection" &&
+    collection=$(<"$STAGE/tmp/collection") && [[ -n $collection ]]
 }
 
-# A picture stands still when only a person can say how it goes on.
+about_collection() { ask -v collection="$collection" -v names="$STAGE/tmp/photos.json" "$@"; }
+
+# How far the analysis is: how much there is, is done, failed, and how much stands still because only a person can say how
+# it goes on.
+analysis_state() {
+  about_collection <<'SQL'
+select total, done, failed, case when status = 'analyzing' then still else total end
+  from (select s ->> 'status' as status,
+               (s #>> '{analysis,products,total}')::integer + (s #>> '{analysis,inspirations,total}')::integer as total,
+               (s #>> '{analysis,products,assigned}')::integer + (s #>> '{analysis,inspirations,analyzed}')::integer as done,
+               (s #>> '{analysis,inspirations,failed}')::integer as failed
+          from atelier.collection_status(:'collection') as s) as seen
+ cross join (select case when count(*) filter (where j.state in ('held', 'waiting')) = count(*)
+                          and bool_and(j.state = 'held' or l.state = 'paused') then 1000000 else 0 end as still
+               from atelier.jobs j
+               left join atelier.lanes l on l.provider = j.provider and l.model = j.model) as jobs
+SQL
+}
+
+# The same of the pictures.
+generation_state() {
+  about_collection <<'SQL'
+select (s ->> 'total')::integer, (s #>> '{counts,completed}')::integer, (s #>> '{counts,error}')::integer,
+       (select count(*) from atelier.generated_assets a
+          join atelier.jobs j on j.subject_id = a.id
+          left join atelier.lanes l on l.provider = j.provider and l.model = j.model
+         where a.collection_id = :'collection' and (j.state = 'held' or j.state = 'waiting' and l.state = 'paused'))
+  from atelier.collection_status(:'collection') as s
+SQL
+}
+
+# show_progress NAME STATE: what the function STATE tells, until all of it has ended.
 show_progress() {
-  local total=$1 started=$SECONDS last='' made bad still now bar
+  local name=$1 state=$2 started=$SECONDS last='' total made bad still now bar
   while :; do
-    IFS='|' read -r made bad still < <(ask -c "
-      select count(*) filter (where a.status = 'completed'), count(*) filter (where a.status = 'error'),
-             count(*) filter (where j.state = 'held' or j.state = 'waiting' and l.state = 'paused')
-        from atelier.generated_assets a
-        left join atelier.jobs j on j.subject_id = a.id
-        left join atelier.lanes l on l.provider = j.provider and l.model = j.model")
+    IFS='|' read -r total made bad still < <("$state")
     [[ -n ${made:-} ]] || return 1
     now=$((SECONDS - started))
     if [[ -t 1 ]]; then
       bar=$(printf '%*s' $(((made + bad) * 40 / total)) '' | tr ' ' '#')
-      printf '\rpictures [%-40s] %d of %d, %d failed, %d s ' "$bar" "$made" "$total" "$bad" "$now"
+      printf '\r%-8s [%-40s] %d of %d, %d failed, %d s ' "$name" "$bar" "$made" "$total" "$bad" "$now"
     elif [[ "$made $bad" != "$last" ]]; then
-      printf 'pictures: %d of %d, %d failed, %d s\n' "$made" "$total" "$bad" "$now"
+      printf '%s: %d of %d, %d failed, %d s\n' "$name" "$made" "$total" "$bad" "$now"
     fi
     last="$made $bad"
     if ((made + bad + still >= total)); then break; fi
@@ -79,31 +107,39 @@ show_progress() {
   if [[ -t 1 ]]; then echo; fi
 }
 
+collection_column() { about_collection <<<"select $1 from atelier.collections where id = :'collection'"; }
+
+analyze() {
+  about_collection -v provider="$ANALYST" <<<"select count(*) as jobs from atelier.analyze_collection(:'collection', :'provider')" >/dev/null
+}
+
+generate() {
+  about_collection -v provider="$PROVIDER" <<<"select count(*) as pictures from atelier.generate_collection(:'collection', provider => :'provider')" >/dev/null
+}
+
 closing_table() {
-  ask -P format=aligned -P tuples_only=off -P footer=off -P border=1 -c "
-    select p.name as product, a.settings ->> 'roomType' as room, a.settings ->> 'style' as style, a.status,
-           round(extract(epoch from a.completed_at - a.created_at)::numeric, 2) as seconds, i.file_size as bytes,
-           coalesce(a.error_message, 'held: ' || case j.state when 'held' then j.reason end, 'paused: ' || l.pause_reason) as error
-      from atelier.generated_assets a
-      join atelier.products p on p.id = a.product_id
-      left join atelier.images i on i.id = a.image_id
-      left join atelier.jobs j on j.subject_id = a.id
-      left join atelier.lanes l on l.provider = j.provider and l.model = j.model and l.state = 'paused'
-     order by a.completed_at, a.id"
+  about_collection -P format=aligned -P tuples_only=off -P footer=off -P border=1 <<'SQL'
+select p.name as product, a.settings ->> 'roomType' as room, i.place as follows, a.status,
+       round(extract(epoch from a.completed_at - a.created_at)::numeric, 2) as seconds, made.file_size as bytes,
+       coalesce(a.error_message, 'held: ' || case j.state when 'held' then j.reason end, 'paused: ' || l.pause_reason) as error
+  from atelier.generated_assets a
+  join atelier.products p on p.id = a.product_id
+  left join (select image_id, row_number() over (order by display_order, created_at, id) as place
+               from atelier.inspiration_images where collection_id = :'collection') as i
+    on a.settings ->> 'sceneImageUrl' = 'atelier://images/' || i.image_id
+  left join atelier.images made on made.id = a.image_id
+  left join atelier.jobs j on j.subject_id = a.id
+  left join atelier.lanes l on l.provider = j.provider and l.model = j.model and l.state = 'paused'
+ where a.collection_id = :'collection'
+ order by a.completed_at, a.id
+SQL
 }
 
 make_sheet() {
   rm -rf build/demo/pictures && fetch_pictures build/demo/pictures &&
-    ask -v directory="$PWD/build/demo/pictures" >build/demo/pictures.json <<'SQL' &&
-select coalesce(json_agg(json_build_object(
-         'file', :'directory' || '/' || regexp_replace(i.s3_key, '.*/', ''), 'product', p.name, 'settings', a.settings,
-         'provider', a.provider) order by a.created_at, a.id), '[]')
-  from atelier.generated_assets a
-  join atelier.products p on p.id = a.product_id
-  join atelier.images i on i.id = a.image_id
- where a.status = 'completed'
-SQL
-    test/demo/contact_sheet.sh build/demo/pictures.json "$SHEET"
+    about_collection -v photos="$PWD/build/demo/photos" -v pictures="$PWD/build/demo/pictures" -f test/demo/families.sql \
+      >build/demo/collection.json &&
+    test/demo/contact_sheet.sh build/demo/collection.json "$SHEET"
 }
 
 choose_store "$@"
@@ -133,16 +169,24 @@ if is_paid; then
 fi
 step catalogue load_catalogue || failed 'The catalogue could not be loaded.'
 
-total=$(ask -c 'select count(*) from atelier.generated_assets')
-show_progress "$total" || failed 'The progress could not be read.'
+
+step analysis analyze || failed 'The analysis could not be asked for.'
+show_progress analysis analysis_state || failed 'The progress could not be read.'
+[[ $(collection_column status) == ready ]] ||
+  failed "The collection is $(collection_column status) instead of ready. $(collection_column error_message)"
+about_collection -f test/demo/found.sql
+
+step generation generate || failed 'The pictures could not be asked for.'
+show_progress pictures generation_state || failed 'The progress could not be read.'
 closing_table
 if is_paid; then
   show_ledger
   step 'keep (the bought pictures)' keep_pictures || failed 'The pictures could not be copied.'
 fi
 
-IFS='|' read -r completed different < <(ask -c "
-  select count(*), count(distinct i.sha256) from atelier.generated_assets a join atelier.images i on i.id = a.image_id where a.status = 'completed'")
+IFS='|' read -r total completed different < <(about_collection <<<"
+  select count(*), count(i.id), count(distinct i.sha256) from atelier.generated_assets a
+    left join atelier.images i on i.id = a.image_id and a.status = 'completed' where a.collection_id = :'collection'")
 ((completed > 0)) || failed 'No picture was made.'
 step sheet make_sheet || failed 'The contact sheet could not be made.'
 

@@ -27,7 +27,7 @@ start_store() {
 # bring_in_photos CLIENT: the photos that the catalogue names; prints {name: image id}.
 bring_in_photos() { if is_s3; then upload_photos "$1"; else copy_photos "$1"; fi; }
 
-named_photos() { jq -r '[.products[].photo, (.requests[].scene // empty)] | unique[]' test/demo/catalogue.json; }
+named_photos() { jq -r '[.products[].photo, .inspirations[]] | unique[]' test/demo/catalogue.json; }
 
 # Into the store file by copying them there as the server's user, below the folder of the client that they belong to.
 copy_photos() {

@@ -66,7 +66,7 @@ osd objectstore=memstore
 memstore device bytes=4294967296
 osd data=$directory/osd
 [client.rgw.a]
-rgw frontends=beast endpoint=127.0.0.1:$3
+rgw frontends=beast endpoint=127.0.0.1:$3 tcp_nodelay=1
 rgw data=$directory/rgw
 rgw thread pool size=64
 TXT

@@ -36,6 +36,8 @@ my %key = (GEMINI_API_KEY => $KEY);
 my $demo = demo([], environment => \%everything, input => "yes\n");
 is($demo->{status}, 0, 'with everything in the environment alone the demo is made') or diag($demo->{output});
 like($demo->{output}, qr/^24 of 24 pictures made, 24 of them different\.$/m, 'by the embedded provider');
+like($demo->{output}, qr/^analysis: 26 of 26, 0 failed.*^Rooms of the products: .*^pictures: 24 of 24, 0 failed/ms, 'after the analysis of products and inspirations');
+is(on_sheet(), '2 inspirations, 12 and 12 pictures', 'each inspiration is followed by a half');
 unlike($demo->{output}, qr/provider|highest price/i, 'no plan is shown');
 is(called(), 0, 'and nobody was called');
 ok(!-e "$stage/s3", 'no other store was started');
@@ -61,6 +63,11 @@ refuses([ @gemini, 'YES=0' ], qr/YES=0 is no yes/, 'YES=0');
 refuses([ @gemini, "GEMINI_API_KEY=$KEY" ], qr/seen by everybody/, 'a key on the command line');
 refuses(\@openai, qr/export OPENAI_API_KEY/, 'another provider\'s key');
 refuses([ 'YES=1', 'LIMIT=3' ], qr/add PROVIDER=/, 'a limit without a provider');
+refuses([ @gemini, 'JSON_MODEL=test-json' ], qr/no price of gemini test-json is known.* JSON_PRICE=/, 'an analysis without a price');
+refuses([ @gemini, 'JSON_PRICE=0.01' ], qr/add JSON_MODEL=/, 'a price without an analysis');
+refuses([ @gemini, 'JSON_MODEL=test-json', 'JSON_PRICE=0.01' ],
+    qr/analysis +test-json\n.*calls +4, .*and 3 for the analysis.*at most 14 .*highest price +0\.38 USD: 8 calls of at most 0\.04 USD.*6 calls of at most 0\.01 USD for the analysis/s,
+    'the analysis in the plan');
 is(called(), 0, 'still nobody was called');
 
 # With a yes.
@@ -95,6 +102,15 @@ is($provider->counts->{calls}, 4, 'after as many calls as the plan said');
 like($demo->{output}, qr/^ image +\| +1 \| 0\.5 +\| USD\n.* output_token +\| +\d+ \| 0\.0\d+ +\| USD\n all +\| +\| 0\.5\d+ +\| USD\n/ms, 'the ledger has the prices of the list');
 stop_demo();
 
+# The provider analyses too: all products in one call, and each of the inspirations.
+$provider->reset_counts;
+$demo = demo([ grep({ !/^PRICE/ } @openai), 'JSON_MODEL=test-json', 'LIMIT=2', "KEY_FILE=$work/key", 'YES=1' ]);
+is($demo->{status}, 0, 'JSON_MODEL: the demo is made') or diag($demo->{output});
+like($demo->{output}, qr/and 3 for the analysis.*at most 10 that can be charged.*6 calls of at most 0\.07\d* USD for the analysis/s, 'JSON_MODEL: the plan has its calls and their price');
+is($provider->counts->{billed}, 5, 'JSON_MODEL: three calls more were bought');
+like($demo->{output}, qr/^ output_token +\| +\d+ \| 0\.\d+ +\| USD\n all +\| +\| 1\.\d+ +\| USD\n/m, 'JSON_MODEL: the ledger has them');
+stop_demo();
+
 # One call ends without an answer, one could be tried again in an hour, one meets an empty account, which pauses the lane.
 $provider->reset_counts;
 $provider->behave(faults => [
@@ -122,6 +138,7 @@ my ($list) = run_command([ 'bash', '-c', "cd $tree && . $stage/s3/environment &&
 is(scalar(() = $list =~ m{\tclients/[^/]+/generated/}g), 2, 'STORE=s3: the pictures lie in it');
 cmp_ok(scalar(() = $list =~ m{\tclients/[^/]+/uploads/}g), '>=', 20, 'STORE=s3: so do the photos');
 is(scalar(@bought = glob "$tree/build/demo/bought/*.png"), @kept + 2, 'STORE=s3: what was bought is kept outside of it');
+is(on_sheet(), '2 inspirations, 1 and 1 pictures', 'STORE=s3: they and the inspirations are on the sheet');
 my @daemons = map { slurp_file($_) =~ /(\d+)/ } glob "$stage/s3/*.pid";
 stop_demo();
 is(scalar(grep { slurp_process($_, 'cmdline') =~ /ceph|radosgw/ } @daemons), 0, 'STORE=s3: demo-stop ends the store');
@@ -138,12 +155,13 @@ sub build_tree
     write_file("$tree/test/demo/catalogue.json", $text);
     my $catalogue = decode_json($text);
     my $shade = 0;
-    for my $photo (map({ $_->{photo} } @{ $catalogue->{products} }), grep { defined } map { $_->{scene} } @{ $catalogue->{requests} })
+    for my $photo (@{ $catalogue->{inspirations} }, map { $_->{photo} } @{ $catalogue->{products} })
     {
         write_file("$work/photos/$photo", Photo::png(width => 96, height => 96, colour => [ 40 + 4 * $shade++, 90, 40 ]));
     }
     open my $prices, '>>', "$tree/test/demo/prices.txt" or die $!;
     print $prices "openai test-image $_ 2026-11-21 1\n" for 'image 0.5 1', 'input_token 1 1000000', 'cached_input_token 1 1000000', 'output_token 50 1000000';
+    print $prices "openai test-json $_ 2026-11-21 10000\n" for 'input_token 1 1000000', 'cached_input_token 1 1000000', 'output_token 5 1000000';
     close $prices or die $!;
     write_script("$work/bin/make", 'exit 0');
     write_script("$tree/scripts/install_packages.sh", 'exit 0');
@@ -188,6 +206,15 @@ sub refuses
     ok($refused->{status} != 0 && !-e $stage, "$name: nothing is begun");
     like($refused->{output}, $reason, 'and why');
     return;
+}
+
+# What the last sheet was to show, of files that are there.
+sub on_sheet
+{
+    my $sheet = decode_json(slurp_file("$tree/build/demo/contact_sheet.png"));
+    my $inspirations = grep { -s $_->{inspiration}{file} } @{ $sheet->{families} };
+    my @pictures = map { scalar grep { -s $_->{file} } @{ $_->{pictures} } } @{ $sheet->{families} };
+    return "$inspirations inspirations, " . join(' and ', @pictures) . ' pictures';
 }
 
 # Accepted or not.
