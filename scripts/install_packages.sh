@@ -28,7 +28,7 @@ packages_of() {
       echo "postgresql-$major" "postgresql-client-$major" "postgresql-server-dev-$major"
       ;;
     test)
-      echo libgtest-dev perl libipc-run-perl libtap-parser-sourcehandler-pgtap-perl "postgresql-$major-pgtap"
+      echo jq libgtest-dev perl libipc-run-perl libtap-parser-sourcehandler-pgtap-perl "postgresql-$major-pgtap"
       echo shellcheck clang-format-14 curl patch procps python3
       packages_of store
       ;;
