@@ -8,6 +8,7 @@ cd "$(dirname "$0")/.."
 
 passed=0
 failed=0
+failures=()
 
 # tally NAME COMMAND...: a step whose counts, or whose outcome if it has none, go into the total.
 tally() {
@@ -21,12 +22,26 @@ tally() {
     good=1
   fi
   if ((status != 0 && bad == 0)); then bad=1; fi
+  if ((status != 0)); then failures+=("${name%% *}"); fi
   passed=$((passed + good))
   failed=$((failed + bad))
   return "$status"
 }
 
+# The failed tests of a step by name, as TAP, ctest, isolation, static checks, compilers and requirements write them; of
+# a step that names none, the end of its log.
+failed_tests() {
+  grep -E '^not ok |^test/.* Failed: |^FAILED  |^test .* FAILED|^\s+[0-9]+ - \S+ \(|: (fatal )?error: |  NONE  |^(src|sql|test|scripts|docs)/\S+:[0-9]+: ' "$LOGS/$1.log" ||
+    tail -n 5 "$LOGS/$1.log"
+}
+
+# What is read of a long log is its end.
 closing() {
+  local name
+  for name in "${failures[@]}"; do
+    printf '\nfailed in %s:\n' "$name"
+    failed_tests "$name" | sed 's/^/  | /'
+  done | sed -n 1,30p
   printf '\n%d min %02d s in all; logs in build/logs\n' $((SECONDS / 60)) $((SECONDS % 60))
   echo "$passed passed, $failed failed"
 }
@@ -47,7 +62,23 @@ if ! tally build make -s -j 2 CMAKE_FLAGS=-DATELIER_TESTS=ON; then
   closing
   exit 1
 fi
-tally 'clang (compiles with it too)' scripts/check_clang.sh || true
+# The tests mostly wait: clang reads beside them, whenever nobody else wants a processor.
+clang_log=$(mktemp)
+setsid nice -n 19 scripts/check_clang.sh >"$clang_log" 2>&1 </dev/null &
+clang=$!
+clang_result() {
+  local status=0
+  wait "$clang" || status=$?
+  cat "$clang_log"
+  return "$status"
+}
+leave() {
+  kill -- "-$clang" 2>/dev/null || true
+  rm -f "$clang_log"
+  [[ -z ${STAGE:-} ]] || remove_stage
+}
+trap leave EXIT
+
 tally exports scripts/check_exports.sh || true
 tally unit scripts/run_unit.sh || true
 
@@ -62,7 +93,6 @@ requirements() {
 }
 
 use_stage "$(mktemp -d /tmp/atelier.XXXXXX)"
-trap remove_stage EXIT
 if tally install scripts/fill_stage.sh "$STAGE"; then
   tally pgtap as_user ATELIER_TAP="$STAGE/tap" scripts/run_pgtap.sh || true
   tally 'reference (docs are up to date)' as_user scripts/reference.sh --check docs || true
@@ -74,6 +104,7 @@ if tally install scripts/fill_stage.sh "$STAGE"; then
   tally processes nothing_left_running || true
   requirements || true
 fi
+tally 'clang (reads it too)' clang_result || true
 
 closing
 ((failed == 0))

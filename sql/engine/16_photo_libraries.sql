@@ -1,7 +1,7 @@
 -- What a DBA sees of the servers of Unsplash.
 
-create view atelier.photo_libraries with (security_barrier) as
-select s.name as library, atelier_internal.provider_option(s.name, 'base_url') as base_url,
+create view atelier.photo_libraries with (security_invoker, security_barrier) as
+select s.name as photo_library, atelier_internal.provider_option(s.name, 'base_url') as base_url,
        atelier_internal.provider_option(s.name, 'app_name') as app_name,
        k.source as key_source, k.mapping as key_mapping, k.ready as key_ready,
        case when l.paused_at is not null and (l.paused_until is null or l.paused_until > now()) then 'paused'
@@ -14,7 +14,7 @@ select s.name as library, atelier_internal.provider_option(s.name, 'base_url') a
  where s.kind = 'unsplash' and not atelier_internal.is_embedded(s.name);
 comment on view atelier.photo_libraries is
     'The foreign servers of atelier_unsplash with the options in force, and where their keys come from; never a key.';
-comment on column atelier.photo_libraries.library is 'Name of the server.';
+comment on column atelier.photo_libraries.photo_library is 'Name of the server.';
 comment on column atelier.photo_libraries.base_url is 'Where requests go.';
 comment on column atelier.photo_libraries.app_name is 'The application that links to photographers name as where their visitors come from.';
 comment on column atelier.photo_libraries.key_source is 'Where the key is: file, environment, mapping (the catalog itself, which dumps contain) or missing.';
@@ -31,15 +31,15 @@ create function atelier_internal.check_photo_libraries()
 as $$
 begin
     return query select 'photo library', p.key_ready,
-        format('server %s of Unsplash: %s', p.library,
+        format('server %s of Unsplash: %s', p.photo_library,
                case when p.key_source = 'missing' then 'it has no key'
                     when not p.key_ready then format('the environment variable that the mapping for %s names is not set in the server', p.key_mapping)
                     else format('its key comes from the mapping for %s', p.key_mapping) end),
         case when p.key_source = 'missing'
-             then format('CREATE USER MAPPING FOR atelier_owner SERVER %I OPTIONS (api_key_file ''/path/of/the/key'');', p.library)
+             then format('CREATE USER MAPPING FOR atelier_owner SERVER %I OPTIONS (api_key_file ''/path/of/the/key'');', p.photo_library)
              when not p.key_ready then 'Set it for the service of PostgreSQL and restart that, or use api_key_file.'
              when p.key_source = 'mapping' then 'Dumps and base backups contain it; with api_key_file they do not.' end
-      from atelier.photo_libraries p order by p.library;
+      from atelier.photo_libraries p order by p.photo_library;
 end
 $$;
 comment on function atelier_internal.check_photo_libraries() is 'The rows of self_check() about servers of Unsplash and their keys.';

@@ -11,8 +11,8 @@
 namespace atelier::executor {
 namespace {
 
-core::Error socket_error(const char* what, int error_number) {
-    return {core::ErrorClass::worker_lost, std::string(what) + ": " + std::generic_category().message(error_number)};
+core::Error socket_error(const std::string& what, int error_number) {
+    return {core::ErrorClass::worker_lost, what + ": " + std::generic_category().message(error_number)};
 }
 
 }  // namespace

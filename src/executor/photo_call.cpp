@@ -16,11 +16,11 @@ using core::Result;
 constexpr core::Milliseconds no_end = std::chrono::hours{48};
 
 Result<HttpRequest> build_request(const PhotoAsk& ask, std::string& key) try {
-    if (!ask.needs_key) return ask.build(*ask.library, key);
-    auto found = read_key(*ask.library);
+    if (!ask.needs_key) return ask.build(*ask.photo_library, key);
+    auto found = read_key(*ask.photo_library);
     if (!found) return found.error();
     key = std::move(*found);
-    return ask.build(*ask.library, key);
+    return ask.build(*ask.photo_library, key);
 } catch (const std::exception& failure) {
     return Error{ErrorClass::overloaded, failure.what()};
 }
@@ -48,8 +48,8 @@ void PhotoCall::send(Result<HttpRequest> request) {
     if (cancelled_) return finish(Error{ErrorClass::cancelled, "cancelled"});
     if (!request) return finish(std::move(request).error());
     HttpLimits limits;
-    limits.connect = ask_.library->connect_timeout;
-    limits.progress = ask_.library->progress_timeout;
+    limits.connect = ask_.photo_library->connect_timeout;
+    limits.progress = ask_.photo_library->progress_timeout;
     limits.max_body_bytes = ask_.max_body_bytes;
     limits.peers = ask_.peers;
     limits.total = ask_.until ? core::elapsed(core::now(), *ask_.until) : no_end;

@@ -22,7 +22,7 @@ struct PhotoTools {
 };
 
 struct PhotoAsk {
-    std::shared_ptr<const PhotoLibrary> library;
+    std::shared_ptr<const PhotoLibrary> photo_library;
     // Runs in a thread of the pool. `key` is empty unless one is needed.
     std::function<core::Result<core::HttpRequest>(const PhotoLibrary& library, const std::string& key)> build;
     bool needs_key = true;

@@ -96,8 +96,8 @@ template <class T>
 PhotoLibraries::Work PhotoLibraries::ask(const std::string& library, PhotoAsk ask,
                                          unsplash::Verdict<T> (*judge)(const core::HttpAnswer& answer),
                                          StoreDone<T> done) {
-    ask.library = book_.find(library);
-    if (!ask.library) return refuse(library, std::move(done));
+    ask.photo_library = book_.find(library);
+    if (!ask.photo_library) return refuse(library, std::move(done));
     return PhotoCall::start(tools_, std::move(ask), [library, judge, done = std::move(done)](PhotoAnswer answer) {
         if (answer.reply) take_out(answer.key, *answer.reply);
         auto verdict = answer.reply ? judge(answer.reply->view()) : unsplash::Verdict<T>{answer.reply.error()};
@@ -131,10 +131,10 @@ PhotoLibraries::Work PhotoLibraries::tell_of_use(const std::string& library, con
 PhotoLibraries::Work PhotoLibraries::fetch(const std::string& library, const std::string& name, const std::string& url,
                                            const FetchLimits& limits, StoreDone<StoredObject> done) {
     PhotoAsk picture;
-    picture.library = book_.find(library);
-    if (!picture.library) return refuse(library, std::move(done));
+    picture.photo_library = book_.find(library);
+    if (!picture.photo_library) return refuse(library, std::move(done));
     picture.needs_key = false;
-    picture.peers = peers_of(*picture.library, url);
+    picture.peers = peers_of(*picture.photo_library, url);
     picture.max_body_bytes = limits.max_bytes;
     picture.until = limits.until;
     picture.build = [url](const PhotoLibrary& configured, const std::string&) {

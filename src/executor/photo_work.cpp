@@ -26,7 +26,7 @@ InspectRequest inspection() {
 
 void ImportWork::begin() {
     step_ = tools_.stores.photos().look_up(
-        request_.library, request_.photo_id,
+        request_.photo_library, request_.photo_id,
         [self = shared_as<ImportWork>()](StoreEnd<PhotoLibraries::Photo> end) { self->on_looked_up(std::move(end)); });
 }
 
@@ -35,7 +35,7 @@ void ImportWork::on_looked_up(StoreEnd<PhotoLibraries::Photo> end) {
     begun_ = true;
     if (!end.result) return on_store_failure(end.result.error(), end.retry_after);
     photo_ = std::move(*end.result);
-    fetch({{request_.library, {}, photo_.id, photo_.picture_url}}, {PictureLimits{}.max_bytes});
+    fetch({{request_.photo_library, {}, photo_.id, photo_.picture_url}}, {PictureLimits{}.max_bytes});
 }
 
 MediaTask ImportWork::task(std::vector<StoredObject> inputs) const {
@@ -58,7 +58,7 @@ void ImportWork::on_store_failure(Error error, std::optional<core::Milliseconds>
 
 void TellOfUseWork::begin() {
     begun_ = true;
-    step_ = photos_.tell_of_use(request_.library, request_.download_location,
+    step_ = photos_.tell_of_use(request_.photo_library, request_.download_location,
                                 [self = shared_as<TellOfUseWork>()](StoreEnd<PhotoLibraries::Nothing> end) {
                                     if (end.result) return self->finish({Json::object()});
                                     self->finish({end.result.error(), {}, end.retry_after});

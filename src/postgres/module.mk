@@ -9,7 +9,7 @@ SHLIB_LINK += $(MODULE_LIBRARIES) -lcrypto -lstdc++ -Wl,-z,relro,-z,now -Wl,--ve
 # PostgreSQL's headers as system headers: their own warnings are not ours, nor those of their macros. They come before
 # PGXS's -I of the same path.
 PG_CPPFLAGS += -Isrc -isystem $(shell $(PG_CONFIG) --includedir-server) -MMD -MP
-PG_CXXFLAGS += -std=c++20 -fvisibility=hidden -fvisibility-inlines-hidden -Wall -Wextra -Wshadow -Werror -Wno-register -Wno-deprecated-volatile
+PG_CXXFLAGS += -std=c++20 -fvisibility=hidden -fvisibility-inlines-hidden -Wall -Wextra -Wshadow -Werror -Wno-register -Wno-deprecated-volatile -g1
 
 # clang would build bitcode of C++20 for inlining into queries: there is nothing to inline, and no need for clang.
 override with_llvm := no

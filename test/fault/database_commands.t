@@ -3,37 +3,35 @@ use strict;
 use warnings;
 use Atelier;
 use Test::More;
+use PostgreSQL::Test::Utils qw(slurp_file);
 use Time::HiRes qw(time);
 
 my $node = Atelier->start_cluster('database_commands', extension => 0, settings => { 'pg_atelier.poll_interval' => '1h', max_worker_processes => 20 });
 
-# A database whose worker has an order under way that will not end: its media child is stopped.
+# Stops a media child of an executor; false when there is none, or it has just ended: a zombie takes the signal too.
+sub stop_media_child
+{
+    my ($executor) = @_;
+    for my $child ($node->descendants($executor))
+    {
+        next unless (readlink("/proc/$child/exe") // '') =~ /pg_atelier_media/ && kill 'STOP', $child;
+        return $child if $node->wait_for_condition(sub { (eval { slurp_file("/proc/$child/stat") } // '') =~ /\) T / }, 1);
+    }
+    return;
+}
+
+# A database whose worker has an order under way that will not end: its media child is stopped. One picture can be
+# quicker than the signal, eight are not.
 sub busy_database
 {
     my ($database) = @_;
     $node->make_database($database);
     my $studio = $node->make_studio(database => $database);
-    $node->request($studio) if $node->wait_until("select count(*) = 1 from atelier.images where status = 'ready'", 30, $database);
+    $node->wait_until("select count(*) = 1 from atelier.images where status = 'ready'", 30, $database);
     my $executor = $node->executor_pid(10, $database);
+    $node->request_many($studio, 8);
     my $stopped;
-    $node->wait_for_condition(sub {
-        for my $child ($node->descendants($executor))
-        {
-            next unless (readlink("/proc/$child/exe") // '') =~ /pg_atelier_media/;
-            $stopped = $child if kill 'STOP', $child;
-        }
-        $stopped || $node->count_status('completed', $database) > 0;
-    }, 20);
-    # The picture may have been quicker than the signal: then ask for another one.
-    if (!$stopped) { $node->request($studio, style => 'rustic'); diag('once more') }
-    my $deadline = time + 20;
-    until ($stopped || time > $deadline)
-    {
-        for my $child ($node->descendants($executor))
-        {
-            $stopped = $child if (readlink("/proc/$child/exe") // '') =~ /pg_atelier_media/ && kill 'STOP', $child;
-        }
-    }
+    $node->wait_for_condition(sub { $stopped = stop_media_child($executor) }, 20);
     return ($stopped, $executor);
 }
 

@@ -59,7 +59,7 @@ my $engine = $node->executor_pid(10);
 
 for my $kind ('gemini', 'openai')
 {
-    my $name = $provider->introduce($node, kind => $kind, name => "studio_$kind", options => { progress_timeout => '3s', timeout => '9s' });
+    my $name = $provider->introduce($node, kind => $kind, name => "studio_$kind", options => { progress_timeout => '5s', timeout => '12s' });
     $provider->reset_counts;
     my $first = $kind eq 'gemini' ? 1 : 1001;
     my $number = $first;

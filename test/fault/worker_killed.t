@@ -23,7 +23,9 @@ ok($node->wait_for_condition(sub { $node->log_since($position) =~ /database syst
 my $ready = time;
 my $before = $node->count_status('completed');
 ok($node->wait_until("select count(*) > $before from atelier.generated_assets where status = 'completed'", 10), 'work goes on');
-cmp_ok(time - $ready, '<', 2, 'the first picture within 2 s of readiness');
+# Measured by the server's clock, to the lease: how long a picture takes is the machine's affair.
+my $idle = $node->ask("select extract(epoch from min(leased_at)) - $ready from atelier.attempts where epoch <> '$epoch'");
+cmp_ok($idle, '<', 1, 'the next picture is under way within a second of readiness');
 isnt($node->ask('select epoch from atelier.workers'), $epoch, 'the new incarnation has an epoch of its own');
 ok($node->wait_for_condition(sub { !$node->alive($executor) }, 10), 'the executor ended with its worker');
 ok($node->wait_until('select count(*) = 18 from atelier.generated_assets where status = \'completed\'', 120), 'every job completes');

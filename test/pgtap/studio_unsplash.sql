@@ -15,7 +15,7 @@ $$;
 select atelier.create_client('North', 'unsplash-north') as north, atelier.create_client('South', 'unsplash-south') as south \gset
 select atelier.create_product(:'north', 'Chair', 'C', 'seating') as chair \gset
 select atelier.create_collection(:'north', 'Autumn', array[:'chair']::uuid[]) as autumn, atelier.create_collection(:'north', 'Winter') as winter,
-       atelier.create_collection(:'south', 'Spring') as spring \gset
+       atelier.create_collection(:'south', 'Spring') as spring, pg_temp.member_of(:'north') as member \gset
 select is(pg_temp.error_of(format('select atelier.import_unsplash(%L, %L)', :'autumn', 'abc')),
           '42704 | there is no server of Unsplash that you may use | A DBA makes one with CREATE SERVER unsplash FOREIGN DATA WRAPPER atelier_unsplash, and grants USAGE on it.',
           'S0-91: without a server nothing is imported');
@@ -44,7 +44,7 @@ select is(pg_temp.refusal('unsplash_admin', 'create server mine foreign data wra
 drop server mine;
 
 -- What the DBA sees
-select is((select (library, base_url, app_name, key_source, key_ready, state)::text from atelier.photo_libraries), '(unsplash,http://127.0.0.1:8080,my-app_1,missing,f,open)', 'the view of libraries');
+select is((select (photo_library, base_url, app_name, key_source, key_ready, state)::text from atelier.photo_libraries), '(unsplash,http://127.0.0.1:8080,my-app_1,missing,f,open)', 'the view of libraries');
 select is((select (ok, finding, advice)::text from atelier.self_check() where area = 'photo library'),
           '(f,"server unsplash of Unsplash: it has no key","CREATE USER MAPPING FOR atelier_owner SERVER unsplash OPTIONS (api_key_file ''/path/of/the/key'');")', 'self_check asks for a key');
 create user mapping for atelier_owner server unsplash options (api_key 'PLANTED');
@@ -74,8 +74,8 @@ select matches(pg_temp.error_of($$select atelier.import_unsplash('00000000-0000-
 select matches(pg_temp.error_of(format('select atelier.import_unsplash(%L, %L, %L)', :'autumn', 'abc', name)), pattern, 'not from ' || name) from (values
     ('painter', '^42809 \| "painter" is no server of Unsplash \| You may use: unsplash\.'), ('media', '^42809'), ('file', '^42809'), ('offline', '^42809'),
     ('nobody', '^42704 \| server "nobody" does not exist \| You may use: unsplash\.')) as t (name, pattern);
-select matches(pg_temp.refusal('unsplash_user', format('select atelier.import_unsplash(%L, %L, %L)', :'autumn', 'abc', 'unsplash')), '^42501 \| permission denied for provider "unsplash"', 'USAGE is needed');
-select matches(pg_temp.refusal('unsplash_user', format('select atelier.import_unsplash(%L, %L)', :'autumn', 'abc')), '^42704 \| there is no server of Unsplash that you may use', 'and nothing is found without it');
+select matches(pg_temp.refusal_for('unsplash_user', :'member', format('select atelier.import_unsplash(%L, %L, %L)', :'autumn', 'abc', 'unsplash')), '^42501 \| permission denied for provider "unsplash"', 'USAGE is needed');
+select matches(pg_temp.refusal_for('unsplash_user', :'member', format('select atelier.import_unsplash(%L, %L)', :'autumn', 'abc')), '^42704 \| there is no server of Unsplash that you may use', 'and nothing is found without it');
 create server second foreign data wrapper atelier_unsplash;
 select matches(pg_temp.error_of(format('select atelier.import_unsplash(%L, %L)', :'autumn', 'abc')), '^22023 \| there are several servers of Unsplash \| Name one with provider => one of: second, unsplash\.', 'of several one is named');
 drop server second;
@@ -161,7 +161,7 @@ select pg_temp.succeed(:'bad', '{"url": "https://images.unsplash.com/photo-2", "
 select is(pg_temp.lease_all(), 2::bigint, 'both collections that follow it now are told of, whoever imported it again');
 select pg_temp.told();
 select is(pg_temp.untold(:'bad'), 0::bigint, 'and known to be');
-select matches(pg_temp.refusal('unsplash_user', format('select atelier.add_inspiration(%L, %L)', :'rain', :'image')), '^42501 \| permission denied for provider "unsplash"', 'whoever uses a photo needs USAGE');
+select matches(pg_temp.refusal_for('unsplash_user', :'member', format('select atelier.add_inspiration(%L, %L)', :'rain', :'image')), '^42501 \| permission denied for provider "unsplash"', 'whoever uses a photo needs USAGE');
 
 -- While the collection is at work
 update atelier.collections set status = 'analyzing' where id = :'winter';

@@ -21,7 +21,7 @@ Order parse(const std::string& action, const Json& request) {
 TEST(PhotoOrder, Import) {
     const Order order = parse("storage.head", {{"library", "unsplash"}, {"photo", "aB3-_"}});
     ASSERT_TRUE(order.request.ok()) << order.request.error().message;
-    EXPECT_EQ(std::get<ImportRequest>(*order.request).library, "unsplash");
+    EXPECT_EQ(std::get<ImportRequest>(*order.request).photo_library, "unsplash");
     EXPECT_EQ(std::get<ImportRequest>(*order.request).photo_id, "aB3-_");
     for (const Json& bad :
          {Json{{"photo", "a"}}, Json{{"library", "u"}, {"photo", "a/b"}}, Json{{"library", "u"}, {"photo", 7}}})
