@@ -176,6 +176,10 @@ void Engine::hand_over(Attempt attempt, Order order, std::size_t bytes) {
         return rooms.storage.admit(attempt, order, bytes,
                                    std::make_shared<RemoveWork>(rooms.stores, std::move(*deletion)));
     }
+    if (auto* const listing = std::get_if<ListRequest>(&request)) {
+        return rooms.storage.admit(attempt, order, bytes,
+                                   std::make_shared<ListWork>(rooms.stores, std::move(*listing)));
+    }
     if (auto* const move = std::get_if<MoveRequest>(&request)) {
         return rooms.storage.admit(attempt, order, bytes,
                                    std::make_shared<MoveWork>(rooms.stores, rooms.pool, std::move(*move)));

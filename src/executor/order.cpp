@@ -1,6 +1,8 @@
 #include "executor/order.hpp"
 
 #include "core/sha256.hpp"
+#include "core/store_key.hpp"
+#include "core/text.hpp"
 #include "executor/photo_order.hpp"
 #include "wire/frame.hpp"
 
@@ -17,6 +19,7 @@ constexpr std::size_t max_inputs = 8;
 constexpr std::size_t max_ai_inputs = 16;
 constexpr std::size_t max_name_bytes = 200;
 constexpr std::size_t max_deletions = 1000;
+constexpr std::size_t max_listed = 1000;
 constexpr std::size_t max_deletion_key_bytes = 256 * 1024;
 constexpr std::string_view longest_extension = ".webp";
 
@@ -233,6 +236,32 @@ Result<Request> parse_delete(const Json& request) {
     return Request{std::move(deletion)};
 }
 
+// Text that keys are compared with, empty when there is none of that name.
+Result<std::string> parse_bound(const Json& request, const char* name) {
+    if (!request.contains(name) || request.at(name).is_null()) return std::string();
+    const std::string* text = core::find_string(request, name);
+    if (!text || text->size() > core::max_store_key_bytes || !core::is_storable_text(*text))
+        return refuse(std::string(name) + " of the order cannot be compared with keys");
+    return *text;
+}
+
+Result<Request> parse_list(const Json& request) {
+    auto prefix = parse_bound(request, "prefix");
+    if (!prefix) return prefix.error();
+    auto after = parse_bound(request, "after");
+    if (!after) return after.error();
+    const auto limit = parse_limit(request, "limit", max_listed);
+    if (!limit) return limit.error();
+    if (*limit > max_listed) return refuse("the limit of the order is above " + std::to_string(max_listed));
+    // The rules for stores and buckets, and for the keys that begin so.
+    Json object = request;
+    object["key"] = *prefix + std::string(prefix->empty() || prefix->ends_with('/') ? "x" : "");
+    const auto place = parse_object_ref(object);
+    if (!place) return place.error();
+    if (!place->url.empty()) return refuse("a library of photos cannot be listed");
+    return Request{ListRequest{place->store, place->bucket, {std::move(*prefix), std::move(*after), *limit}}};
+}
+
 Result<Request> parse_move(const Json& request) {
     auto source = parse_object(request, "source");
     if (!source) return source.error();
@@ -256,6 +285,7 @@ Result<Request> parse_request(const Json& order) {
     if (*action == "storage.head") return parse_inspect(*request);
     if (*action == "http.request") return parse_tell_of_use(*request);
     if (*action == "storage.delete") return parse_delete(*request);
+    if (*action == "storage.list") return parse_list(*request);
     if (*action == "storage.put") return parse_move(*request);
     const auto task = provider::task_from_string(*action);
     if (!task) return refuse("the action " + quote_name(*action) + " is not known");

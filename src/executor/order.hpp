@@ -14,6 +14,7 @@
 #include "executor/object_ref.hpp"
 #include "provider/offline_products.hpp"
 #include "provider/provider.hpp"
+#include "storage/listing.hpp"
 
 namespace atelier::executor {
 
@@ -91,6 +92,14 @@ struct DeleteRequest {
     std::vector<std::string> keys;  // 1 to 1000, together at most 256 KiB
 };
 
+// `storage.list`: what is there? The answer is {"objects":[{"key","size","modified"}],"truncated":..,"next":..}, with
+// `modified` in seconds since 1970; where it is truncated, an order with "after" = `next` goes on.
+struct ListRequest {
+    std::string store;
+    std::string bucket;
+    storage::ListWish wish;
+};
+
 // `storage.put`: an object of one store is to be put into another.
 struct MoveRequest {
     ObjectRef source;
@@ -102,18 +111,18 @@ struct MoveRequest {
 
 // `storage.head` of a photo that stays where it is: what is it, and where?
 struct ImportRequest {
-    std::string library;
+    std::string photo_library;
     std::string photo_id;
 };
 
 // `http.request`: the server of a photo is to be told that it is used.
 struct TellOfUseRequest {
-    std::string library;
+    std::string photo_library;
     std::string download_location;
 };
 
 using Request = std::variant<ComposeRequest, MeasureRequest, ProductsRequest, InspectRequest, DeleteRequest,
-                             MoveRequest, AiRequest, ImportRequest, TellOfUseRequest>;
+                             ListRequest, MoveRequest, AiRequest, ImportRequest, TellOfUseRequest>;
 
 struct Order {
     core::Json lease;               // echoed; {"attempt":n} when the order has none that can be

@@ -21,6 +21,15 @@ Json removal_json(const storage::Removal& removal) {
     return {{"deleted", removal.deleted}, {"missing", removal.missing}, {"failed", std::move(failed)}};
 }
 
+Json listing_json(const storage::Listing& listing) {
+    Json objects = Json::array();
+    for (const auto& [key, size, modified] : listing.objects)
+        objects.push_back({{"key", key}, {"size", size}, {"modified", modified}});
+    Json json{{"objects", std::move(objects)}, {"truncated", !listing.next.empty()}};
+    if (!listing.next.empty()) json["next"] = listing.next;
+    return json;
+}
+
 // Takes the object, and gives it back as what is to be put.
 Result<SharedBytes> verified(StoredObject object, const MoveRequest& request) {
     const auto facts = read_file_facts(object.fd.get(), object.size);
@@ -41,6 +50,14 @@ void RemoveWork::begin() {
                                if (!end.result) return self->finish({end.result.error(), {}, end.retry_after});
                                self->finish({removal_json(*end.result)});
                            });
+}
+
+void ListWork::begin() {
+    step_ = stores_.list(request_.store, request_.bucket, request_.wish,
+                         [self = shared_as<ListWork>()](const StoreEnd<storage::Listing>& end) {
+                             if (!end.result) return self->finish({end.result.error(), {}, end.retry_after});
+                             self->finish({listing_json(*end.result)});
+                         });
 }
 
 std::optional<std::string> MoveWork::obstacle() {

@@ -23,6 +23,18 @@ class RemoveWork : public Work {
     const DeleteRequest request_;
 };
 
+// `storage.list`
+class ListWork : public Work {
+  public:
+    ListWork(Stores& stores, ListRequest request) : stores_(stores), request_(std::move(request)) {}
+
+  private:
+    void begin() override;
+
+    Stores& stores_;
+    const ListRequest request_;
+};
+
 // `storage.put`: fetched, compared with what is known of it, put.
 class MoveWork : public Work {
   public:

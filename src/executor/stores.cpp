@@ -7,6 +7,7 @@
 
 #include "executor/file_facts.hpp"
 #include "executor/s3_fetch.hpp"
+#include "executor/s3_list.hpp"
 #include "executor/s3_put.hpp"
 #include "executor/s3_remove.hpp"
 
@@ -167,6 +168,17 @@ Stores::Work Stores::remove(const std::string& store, const std::string& bucket,
     const auto& s3_bucket = place_of(store, bucket).bucket;
     if (!s3_bucket) return refuse(store, std::move(done));
     return S3Remove::start(tools_, s3_bucket, std::move(keys), naming(store, std::move(done)));
+}
+
+Stores::Work Stores::list(const std::string& store, const std::string& bucket, storage::ListWish wish,
+                          StoreDone<storage::Listing> done) {
+    if (store == "file") {
+        const auto walk = [wish = std::move(wish)](const FileStore& file_store) { return file_store.list(wish); };
+        return run_on_file<storage::Listing>(walk, std::move(done));
+    }
+    const auto& s3_bucket = place_of(store, bucket).bucket;
+    if (!s3_bucket) return refuse(store, std::move(done));
+    return S3List::start(tools_, s3_bucket, std::move(wish), naming(store, std::move(done)));
 }
 
 // What a thread does cannot be taken back. Opened anew for each use: a descriptor that is kept goes on leading to the

@@ -60,6 +60,8 @@ class Stores {
              StoreDone<Stored> done);
     Work remove(const std::string& store, const std::string& bucket, std::vector<std::string> keys,
                 StoreDone<storage::Removal> done);
+    Work list(const std::string& store, const std::string& bucket, storage::ListWish wish,
+              StoreDone<storage::Listing> done);
 
     // Calls `go` once, when it is time to put again what could not be put: after `pause`, or, while the bucket takes
     // nothing, when it is this one's turn to try or the bucket takes objects again. The function that is returned ends

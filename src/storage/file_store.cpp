@@ -13,6 +13,7 @@
 
 #include "core/store_key.hpp"
 #include "storage/beneath.hpp"
+#include "storage/file_listing.hpp"
 
 namespace atelier::storage {
 namespace {
@@ -24,6 +25,9 @@ using core::Result;
 Error not_regular(const std::string& key) {
     return {ErrorClass::invalid_request, "the object \"" + key + "\" is not a regular file"};
 }
+
+constexpr std::string_view unfinished_prefix = ".incoming-";
+constexpr std::size_t unfinished_digits = 16;
 
 // Writes to a descriptor. 0, or the errno of the call that failed.
 using Writer = std::function<int(int)>;
@@ -58,9 +62,9 @@ int copy_bytes(int source, int target, std::uint64_t size) {
 std::string temporary_name() {
     std::uint64_t random = 0;
     if (::getrandom(&random, sizeof random, 0) != sizeof random) return {};
-    char name[32];
-    std::snprintf(name, sizeof name, ".incoming-%016llx", static_cast<unsigned long long>(random));
-    return name;
+    char name[unfinished_digits + 1];
+    std::snprintf(name, sizeof name, "%016llx", static_cast<unsigned long long>(random));
+    return std::string(unfinished_prefix) + name;
 }
 
 // A file under construction.
@@ -155,6 +159,11 @@ Result<Removed> remove_one(int directory, const std::string& key, const std::str
 
 }  // namespace
 
+bool is_unfinished(std::string_view name) noexcept {
+    return name.starts_with(unfinished_prefix) && name.size() == unfinished_prefix.size() + unfinished_digits &&
+           name.find_first_not_of("0123456789abcdef", unfinished_prefix.size()) == std::string_view::npos;
+}
+
 Result<FileStore> FileStore::open(const std::string& directory) {
     UniqueFd fd(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (!fd) {
@@ -217,6 +226,10 @@ Result<Removal> FileStore::remove(std::span<const std::string> keys) const {
         }
     }
     return removal;
+}
+
+Result<Listing> FileStore::list(const ListWish& wish) const {
+    return list_files(directory_.get(), wish);
 }
 
 }  // namespace atelier::storage

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "core/result.hpp"
+#include "storage/listing.hpp"
 #include "storage/unique_fd.hpp"
 
 namespace atelier::storage {
@@ -32,6 +33,9 @@ struct Removal {
     std::vector<Failed> failed;
 };
 
+// Whether a file of this name is what a put that was killed may have left behind.
+bool is_unfinished(std::string_view name) noexcept;
+
 class FileStore {
   public:
     // The directory must exist. storage_failed otherwise.
@@ -49,6 +53,9 @@ class FileStore {
     // Removes the objects, durably; an error as a whole when a key is illegal, before the first is removed. May be
     // repeated.
     core::Result<Removal> remove(std::span<const std::string> keys) const;
+
+    // See file_listing.hpp.
+    core::Result<Listing> list(const ListWish& wish) const;
 
   private:
     explicit FileStore(UniqueFd directory) : directory_(std::move(directory)) {}

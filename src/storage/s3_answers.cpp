@@ -22,6 +22,28 @@ std::optional<std::uint64_t> parse_size(std::string_view digits) noexcept {
     return size;
 }
 
+// Seconds since 1970 of "2026-11-21T10:00:00.000Z", whatever the fraction.
+std::optional<std::int64_t> parse_time(std::string_view text) noexcept {
+    constexpr std::string_view form = "dddd-dd-ddTdd:dd:dd";
+    if (text.size() <= form.size() || text.back() != 'Z') return std::nullopt;
+    for (std::size_t at = 0; at < form.size(); ++at) {
+        const bool is_digit = text[at] >= '0' && text[at] <= '9';
+        if (form[at] == 'd' ? !is_digit : text[at] != form[at]) return std::nullopt;
+    }
+    const std::string_view fraction = text.substr(form.size(), text.size() - form.size() - 1);
+    if (!fraction.empty() && (fraction.front() != '.' || !parse_size(fraction.substr(1)))) return std::nullopt;
+    const auto part = [&](std::size_t at, std::size_t length) {
+        return static_cast<unsigned>(parse_size(text.substr(at, length)).value_or(0));
+    };
+    namespace chrono = std::chrono;
+    const chrono::year_month_day date{chrono::year(static_cast<int>(part(0, 4))), chrono::month(part(5, 2)),
+                                      chrono::day(part(8, 2))};
+    if (!date.ok() || part(11, 2) > 23 || part(14, 2) > 59 || part(17, 2) > 60) return std::nullopt;
+    const auto time = chrono::sys_days(date) + chrono::hours(part(11, 2)) + chrono::minutes(part(14, 2)) +
+                      chrono::seconds(part(17, 2));
+    return chrono::duration_cast<chrono::seconds>(time.time_since_epoch()).count();
+}
+
 std::optional<std::uint64_t> header_size(const HttpAnswer& answer) {
     const auto value = core::find_header(answer, "content-length");
     return value ? parse_size(*value) : std::nullopt;
@@ -117,14 +139,12 @@ Result<ListPage> list_page(const HttpAnswer& answer) {
         if (each.name != "Contents") continue;
         auto key = listed_key(*root, each);
         const auto size = parse_size(each.text_of("Size"));
-        if (!key || !size) return unexpected(answer, "with an object that lacks key or size");
-        page.objects.push_back({*std::move(key), *size});
+        const auto modified = parse_time(each.text_of("LastModified"));
+        if (!key || !size || !modified) return unexpected(answer, "with an object that lacks key, size or time");
+        page.objects.push_back({*std::move(key), *size, *modified});
     }
-    if (root->text_of("IsTruncated") != "true") return page;
-    page.next = root->text_of("NextContinuationToken");
-    // Its own token again, and the listing has no end.
-    if (page.next.empty() || page.next == root->text_of("ContinuationToken"))
-        return unexpected(answer, "with a listing that goes on nowhere");
+    page.is_last = root->text_of("IsTruncated") != "true";
+    if (!page.is_last && page.objects.empty()) return unexpected(answer, "with a listing that goes on nowhere");
     return page;
 }
 

@@ -12,6 +12,7 @@
 #include "core/clock.hpp"
 #include "core/http.hpp"
 #include "core/result.hpp"
+#include "storage/listing.hpp"
 #include "storage/s3_signature.hpp"
 
 namespace atelier::storage::s3 {
@@ -72,14 +73,11 @@ struct KeyFailure {
 // when the answer has another form.
 core::Result<std::vector<KeyFailure>> undeleted(const core::HttpAnswer& answer);
 
-struct ListedObject {
-    std::string key;
-    std::uint64_t size = 0;
-};
 struct ListPage {
-    std::vector<ListedObject> objects;
-    std::string next;  // token of the next page; empty: this is the last
+    std::vector<ListedObject> objects;  // in the order of the answer
+    bool is_last = true;
 };
+// Class storage_failed when the answer has another form, or says that it goes on but not where.
 core::Result<ListPage> list_page(const core::HttpAnswer& answer);
 
 core::Result<std::string> upload_id(const core::HttpAnswer& answer);

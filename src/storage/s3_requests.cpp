@@ -144,10 +144,13 @@ Result<HttpRequest> delete_objects(const Signer& signer, std::span<const std::st
     return finished(signer, std::move(draft));
 }
 
-Result<HttpRequest> list_objects(const Signer& signer, const std::string& prefix, const std::string& token) {
-    Draft draft{"GET", "", {{"list-type", "2"}, {"encoding-type", "url"}}};
+Result<HttpRequest> list_objects(const Signer& signer, const std::string& prefix, const std::string& after,
+                                 std::size_t limit) {
+    if (limit < 1 || limit > max_keys) return refuse("a request lists 1 to 1000 objects");
+    Draft draft{"GET", "", {{"list-type", "2"}, {"encoding-type", "url"}, {"max-keys", std::to_string(limit)}}};
     limit_to(draft, prefix);
-    if (!token.empty()) draft.query.emplace_back("continuation-token", token);
+    // Not a token: a page can be asked for by whoever knows only where it begins.
+    if (!after.empty()) draft.query.emplace_back("start-after", after);
     return finished(signer, std::move(draft));
 }
 

@@ -45,8 +45,9 @@ core::Result<core::HttpRequest> head_object(const Signer& signer, std::string_vi
 core::Result<core::HttpRequest> delete_object(const Signer& signer, std::string_view key);
 // 1 to 1000 keys that fit XML; the answer names only those that were not deleted. With Content-MD5.
 core::Result<core::HttpRequest> delete_objects(const Signer& signer, std::span<const std::string> keys);
-// Keys in the order of their bytes, at most 1000. `token` of the page before; empty: the first.
-core::Result<core::HttpRequest> list_objects(const Signer& signer, const std::string& prefix, const std::string& token);
+// Keys in the order of their bytes, those behind `after`, at most `limit` (1 to 1000).
+core::Result<core::HttpRequest> list_objects(const Signer& signer, const std::string& prefix, const std::string& after,
+                                             std::size_t limit);
 
 core::Result<core::HttpRequest> create_multipart(const Signer& signer, std::string_view key,
                                                  const ObjectHeaders& headers);

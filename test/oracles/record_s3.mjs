@@ -80,7 +80,7 @@ const other_calls = {
   complete_multipart: new s3.CompleteMultipartUploadCommand({ ...object, Key: odd_key, UploadId, MultipartUpload: { Parts: [{ PartNumber: 1, ETag: '"e"' }] } }),
   abort_multipart: new s3.AbortMultipartUploadCommand({ ...object, Key: odd_key, UploadId }),
   list_multipart: new s3.ListMultipartUploadsCommand({ ...object, Prefix: 'a b/+' }),
-  list_objects: new s3.ListObjectsV2Command({ ...object, Prefix: 'a b/+', EncodingType: 'url', ContinuationToken: 'token/+== 1' }),
+  list_objects: new s3.ListObjectsV2Command({ ...object, Prefix: 'a b/+', EncodingType: 'url', StartAfter: 'a b/+é~(1)*//x.png', MaxKeys: 1000 }),
   delete_objects: new s3.DeleteObjectsCommand({ ...object, Delete: { Quiet: true, Objects: keys.slice(0, 900).map((Key) => ({ Key })) } }),
 };
 

@@ -93,5 +93,47 @@ TEST(ExecutorStorage, DeleteTellsWhatWasThere) {
     EXPECT_EQ(executor.answer(2)["error"]["class"], "invalid_request");
 }
 
+TEST(ExecutorStorage, ListTellsWhatIsThere) {
+    ExecutorProcess executor;
+    executor.start();
+    for (const char* key : {"a/1", "a/2", "b"})
+        write_file(executor.store() / key, "four");
+    executor.order(1, "storage.list", {{"store", "file"}, {"prefix", "a/"}, {"limit", 1}});
+    const Json first = executor.answer(1);
+    ASSERT_EQ(first["outcome"], "completed") << first;
+    EXPECT_EQ(first["sent"], false) << "nothing was changed";
+    EXPECT_EQ(first["result"]["truncated"], true);
+    EXPECT_EQ(first["result"]["next"], "a/1");
+    EXPECT_EQ(first["result"]["objects"][0]["size"], 4);
+    executor.order(2, "storage.list", {{"store", "file"}, {"prefix", "a/"}, {"after", "a/1"}});
+    const Json last = executor.answer(2);
+    EXPECT_EQ(last["result"]["truncated"], false);
+    EXPECT_FALSE(last["result"].contains("next"));
+    ASSERT_EQ(last["result"]["objects"].size(), 1U);
+    EXPECT_EQ(last["result"]["objects"][0]["key"], "a/2");
+    executor.order(3, "storage.list", {{"store", "nowhere"}, {"bucket", "b"}});
+    EXPECT_EQ(executor.answer(3)["error"]["class"], "storage_failed");
+}
+
+TEST(ExecutorStorage, AFullPageOfLongKeysFitsAnAnswer) {
+    ExecutorProcess executor;
+    executor.start();
+    const std::string directory =
+        std::string(250, 'd') + "/" + std::string(250, '"') + "/" + std::string(250, 'e') + "/";
+    for (int i = 0; i < 500; ++i)
+        write_file(executor.store() / (directory + std::to_string(1000 + i)), "x");
+    std::size_t seen = 0;
+    std::string after;
+    for (std::uint64_t attempt = 1; attempt < 20; ++attempt) {
+        executor.order(attempt, "storage.list", {{"store", "file"}, {"prefix", "ddd"}, {"after", after}});
+        const Json answer = executor.answer(attempt);
+        ASSERT_EQ(answer["outcome"], "completed") << answer;
+        seen += answer["result"]["objects"].size();
+        if (!answer["result"]["truncated"]) break;
+        after = answer["result"]["next"];
+    }
+    EXPECT_EQ(seen, 500U);
+}
+
 }  // namespace
 }  // namespace atelier::test

@@ -300,6 +300,42 @@ TEST(Order, DeletionsAreOfOneBucket) {
     expect_refused(order_json("storage.delete", {{"objects", Json::array({one, other})}}), "one bucket");
 }
 
+TEST(Order, Listings) {
+    const Json request{
+        {"store", "media"}, {"bucket", "b"}, {"prefix", "clients/"}, {"after", "clients/x/"}, {"limit", 7}};
+    const Order order = parse_order(7, order_json("storage.list", request).dump());
+    ASSERT_TRUE(order.request.ok()) << order.request.error().message;
+    const auto& listing = std::get<ListRequest>(*order.request);
+    EXPECT_EQ(listing.store, "media");
+    EXPECT_EQ(listing.bucket, "b");
+    EXPECT_EQ(listing.wish.prefix, "clients/");
+    EXPECT_EQ(listing.wish.after, "clients/x/");
+    EXPECT_EQ(listing.wish.limit, 7U);
+    const Order all = parse_order(7, order_json("storage.list", {{"store", "file"}}).dump());
+    ASSERT_TRUE(all.request.ok());
+    EXPECT_EQ(std::get<ListRequest>(*all.request).wish.limit, 1000U);
+}
+
+TEST(Order, ListingsAreBounded) {
+    const auto refused = [](const char* member, const Json& value, const std::string& words) {
+        Json request{{"store", "file"}};
+        request[member] = value;
+        expect_refused(order_json("storage.list", request), words);
+    };
+    refused("store", nullptr, "store");
+    refused("store", "media", "bucket");
+    refused("bucket", "b", "no buckets");
+    refused("prefix", "../", "\"..\"");
+    refused("prefix", "/etc/", "relative");
+    refused("prefix", "a//", "empty part");
+    refused("prefix", 1, "prefix");
+    refused("after", std::string(1025, 'a'), "after");
+    refused("after", std::string("a\0b", 3), "U+0000");
+    refused("limit", 0, "limit");
+    refused("limit", 1001, "1000");
+    expect_refused(order_json("storage.list", {{"store", "unsplash"}, {"url", "https://example.org/a"}}), "library");
+}
+
 TEST(Order, DeletionsAreBounded) {
     Json objects = Json::array();
     expect_refused(order_json("storage.delete", {{"objects", objects}}), "no objects");

@@ -125,7 +125,22 @@ TEST(S3List, KeysAsTheyAre) {
     ASSERT_EQ(listed->objects.size(), 1U);
     EXPECT_EQ(listed->objects[0].key, "a%2B+&b");
     EXPECT_EQ(listed->objects[0].size, 7U);
-    EXPECT_EQ(listed->next, "");
+    EXPECT_EQ(listed->objects[0].modified, 1795255200);
+    EXPECT_TRUE(listed->is_last);
+}
+
+TEST(S3List, TimesOfObjects) {
+    const auto at = [](const std::string& time) {
+        return list_page(answer(
+            listing("<Contents><Key>a</Key><LastModified>" + time + "</LastModified><Size>1</Size></Contents>")));
+    };
+    EXPECT_EQ(at("1970-01-01T00:00:00Z")->objects[0].modified, 0);
+    EXPECT_EQ(at("2024-02-29T23:59:59.999Z")->objects[0].modified, 1709251199);
+    for (const std::string bad :
+         {"", "now", "2026-11-21", "2026-11-21T10:00:00", "2026-11-21T10:00:00+01:00", "2026-02-29T10:00:00Z",
+          "2026-13-01T10:00:00Z", "2026-11-21T24:00:00Z", "2026-11-21T10:60:00Z", "2026-11-21 10:00:00Z",
+          "2026-11-21T10:00:00.Z", "2026-11-21T10:00:00.1x0Z", "2026-1a-21T10:00:00Z"})
+        expect_unexpected(at(bad));
 }
 
 TEST(S3List, EncodedKeysAreDecoded) {
@@ -138,22 +153,17 @@ TEST(S3List, EncodedKeysAreDecoded) {
 }
 
 TEST(S3List, PagesLeadOn) {
-    const std::string token = "<NextContinuationToken>1&amp;/+=</NextContinuationToken>";
-    const auto first = list_page(answer(listing("<IsTruncated>true</IsTruncated>" + token)));
+    const auto first = list_page(answer(listing("<IsTruncated>true</IsTruncated>" + contents("a", "1"))));
     ASSERT_TRUE(first.ok());
-    EXPECT_EQ(first->next, "1&/+=");
-    EXPECT_EQ(list_page(answer(listing("<IsTruncated>false</IsTruncated>" + token)))->next, "");
-    EXPECT_EQ(list_page(answer(listing(token)))->next, "");
+    EXPECT_FALSE(first->is_last);
+    EXPECT_TRUE(list_page(answer(listing("<IsTruncated>false</IsTruncated>" + contents("a", "1"))))->is_last);
+    EXPECT_TRUE(list_page(answer(listing(contents("a", "1"))))->is_last);
+    EXPECT_TRUE(list_page(answer(listing("")))->is_last);
     EXPECT_EQ(list_page(answer(listing("")))->objects.size(), 0U);
 }
 
 TEST(S3List, AListingThatGoesOnNowhereIsRefused) {
-    const std::string more = "<IsTruncated>true</IsTruncated>";
-    expect_unexpected(list_page(answer(listing(more))));
-    expect_unexpected(list_page(answer(listing(more + "<ContinuationToken>t</ContinuationToken>"))));
-    expect_unexpected(list_page(answer(listing(more + "<NextContinuationToken></NextContinuationToken>"))));
-    expect_unexpected(list_page(answer(listing(more + "<ContinuationToken>t</ContinuationToken>"
-                                                      "<NextContinuationToken>t</NextContinuationToken>"))));
+    expect_unexpected(list_page(answer(listing("<IsTruncated>true</IsTruncated>"))));
 }
 
 TEST(S3List, WhatIsNoListing) {

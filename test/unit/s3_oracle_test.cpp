@@ -144,7 +144,7 @@ Result<HttpRequest> other_request(const std::string& call, const Signer& signer)
     const std::string key = "a+b=c&é~(1)*//x.png";
     if (call == "create_multipart") return create_multipart(signer, key, object_headers());
     if (call == "abort_multipart") return abort_multipart(signer, key, text("upload_id"));
-    if (call == "list_objects") return list_objects(signer, "a b/+", "token/+== 1");
+    if (call == "list_objects") return list_objects(signer, "a b/+", "a b/+é~(1)*//x.png", 1000);
     if (call == "list_multipart") return list_multipart(signer, "a b/+");
     return core::Error{core::ErrorClass::invalid_request, "no such call"};
 }

@@ -152,10 +152,13 @@ TEST(S3Requests, WhatFitsXml) {
 }
 
 TEST(S3Requests, Listings) {
-    EXPECT_EQ(made(list_objects(signer(), "", "")).url, "https://storage.example.org/b/?encoding-type=url&list-type=2");
-    EXPECT_EQ(made(list_objects(signer(), "a b/", "t+/=")).url,
+    EXPECT_EQ(made(list_objects(signer(), "", "", 1000)).url,
+              "https://storage.example.org/b/?encoding-type=url&list-type=2&max-keys=1000");
+    EXPECT_EQ(made(list_objects(signer(), "a b/", "a b/+=", 7)).url,
               "https://storage.example.org/b/"
-              "?continuation-token=t%2B%2F%3D&encoding-type=url&list-type=2&prefix=a%20b%2F");
+              "?encoding-type=url&list-type=2&max-keys=7&prefix=a%20b%2F&start-after=a%20b%2F%2B%3D");
+    EXPECT_FALSE(list_objects(signer(), "", "", 0).ok());
+    EXPECT_FALSE(list_objects(signer(), "", "", 1001).ok());
     EXPECT_EQ(made(list_multipart(signer(), "a/")).url, "https://storage.example.org/b/?prefix=a%2F&uploads=");
 }
 
