@@ -47,6 +47,7 @@ start_cluster() {
 load_catalogue() {
   local client
   client=$(ask -c "select atelier.create_client('Demo', 'demo')") &&
+    ask -c "select atelier.set_client_tier('$client', 'enterprise')" >/dev/null &&
     cp test/demo/catalogue.json "$STAGE/tmp" &&
     bring_in_photos "$client" >"$STAGE/tmp/photos.json" &&
     chown -R "$(ordinary_user):" "$STAGE/tmp" &&

@@ -28,8 +28,8 @@ packages_of() {
       echo "postgresql-$major" "postgresql-client-$major" "postgresql-server-dev-$major"
       ;;
     test)
-      echo jq libgtest-dev perl libipc-run-perl libtap-parser-sourcehandler-pgtap-perl "postgresql-$major-pgtap"
-      echo shellcheck clang-format-14 curl patch procps python3
+      echo jq libgtest-dev perl libipc-run-perl libtap-parser-sourcehandler-pgtap-perl "postgresql-$major-pgtap" "postgresql-$major-cron"
+      echo shellcheck clang-format-14 curl faketime patch procps python3
       packages_of store
       ;;
     demo)

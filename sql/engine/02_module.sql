@@ -33,6 +33,12 @@ create function atelier_internal.random_token() returns bigint
     as 'MODULE_PATHNAME', 'atelier_random_token';
 comment on function atelier_internal.random_token() is 'A positive random bigint from a strong source.';
 
+create function atelier_internal.own_slot() returns integer
+    language c stable parallel restricted set search_path = pg_catalog, pg_temp
+    as 'MODULE_PATHNAME', 'atelier_own_slot';
+comment on function atelier_internal.own_slot() is
+    'A number that no other living backend has, for rows that it alone changes: -1 in the worker, from 1 up in sessions.';
+
 create function atelier_internal.instance_id() returns bigint
     language c stable parallel safe set search_path = pg_catalog, pg_temp
     as 'MODULE_PATHNAME', 'atelier_instance_id';
@@ -68,6 +74,12 @@ create function atelier_internal.lane_in_flight()
     language c volatile parallel unsafe set search_path = pg_catalog, pg_temp
     as 'MODULE_PATHNAME', 'atelier_lane_in_flight';
 comment on function atelier_internal.lane_in_flight() is 'Orders in flight per lane of this database, published by its worker each turn.';
+
+create function atelier_internal.run_by() returns text
+    language c stable parallel restricted set search_path = pg_catalog, pg_temp
+    as 'MODULE_PATHNAME', 'atelier_run_by';
+comment on function atelier_internal.run_by() is
+    'What kind of process this is: worker, pg_cron (one of its background workers, or a session that calls itself so) or session.';
 
 create function atelier_internal.note_queue_entry() returns trigger
     language c set search_path = pg_catalog, pg_temp as 'MODULE_PATHNAME', 'atelier_note_queue_entry';

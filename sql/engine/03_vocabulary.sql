@@ -91,7 +91,7 @@ create table atelier_internal.steps (
     constraint valid_position check (position >= 1),
     constraint valid_timeout check (timeout > interval '0' and timeout <= interval '1 day'),
     constraint valid_max_attempts check (max_attempts between 1 and 100),
-    constraint valid_action check (action in ('ai.image', 'ai.json', 'ai.text', 'storage.put', 'storage.head', 'storage.delete',
+    constraint valid_action check (action in ('ai.image', 'ai.json', 'ai.text', 'storage.put', 'storage.head', 'storage.delete', 'storage.list',
                                               'media.compose', 'media.variants', 'media.document', 'http.request', 'sql'))
 );
 comment on table atelier_internal.steps is 'The steps of the pipelines, in order. A completed step never runs again.';

@@ -67,6 +67,8 @@ begin
         raise exception 'lane "%" with model "%" does not exist', pause_lane.provider, pause_lane.model
             using errcode = 'no_data_found', hint = 'SELECT provider, model FROM atelier.lanes shows the lanes in use.';
     end if;
+    perform atelier_internal.audit('lane.paused', 'lane', null, null, jsonb_build_object(
+        'provider', pause_lane.provider, 'model', coalesce(pause_lane.model, ''), 'reason', pause_lane.reason, 'until', pause_lane.until));
 end
 $$;
 comment on function atelier.pause_lane(text, text, text, timestamptz) is
@@ -83,6 +85,8 @@ begin
         raise exception 'lane "%" with model "%" does not exist', resume_lane.provider, resume_lane.model
             using errcode = 'no_data_found', hint = 'SELECT provider, model FROM atelier.lanes shows the lanes in use.';
     end if;
+    perform atelier_internal.audit('lane.resumed', 'lane', null, null, jsonb_build_object(
+        'provider', resume_lane.provider, 'model', coalesce(resume_lane.model, '')));
 end
 $$;
 comment on function atelier.resume_lane(text, text) is
@@ -106,6 +110,8 @@ begin
         raise exception 'provider "%" does not exist', set_lane_limit.provider
             using errcode = 'undefined_object', hint = 'SELECT provider FROM atelier.providers and SELECT store FROM atelier.stores list them.';
     end if;
+    perform atelier_internal.audit('lane.limited', 'lane', null, null, jsonb_build_object(
+        'provider', set_lane_limit.provider, 'model', coalesce(set_lane_limit.model, ''), 'max_in_flight', set_lane_limit.max_in_flight));
 end
 $$;
 comment on function atelier.set_lane_limit(text, text, integer) is

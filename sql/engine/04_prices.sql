@@ -6,6 +6,8 @@ create table atelier.prices (
     per bigint not null default 1,
     currency text not null default 'USD',
     since timestamptz not null default now(),
+    entered_at timestamptz not null default now(),
+    entered_by text not null default current_user,
     primary key (provider, model, unit, since),
     constraint valid_price check (price >= 0 and price < 'Infinity'),
     constraint valid_per check (per > 0),
@@ -21,6 +23,8 @@ comment on column atelier.prices.price is 'Price in currency; 0 for a unit that 
 comment on column atelier.prices.per is 'How many units the price is for, such as 1000000 tokens.';
 comment on column atelier.prices.currency is 'ISO 4217 code.';
 comment on column atelier.prices.since is 'From when on it holds, until a later row of the same provider, model and unit.';
+comment on column atelier.prices.entered_at is 'When it was entered.';
+comment on column atelier.prices.entered_by is 'Database role that entered it.';
 
 create function atelier_internal.price_usage(p_provider text, p_model text, p_usage jsonb, p_at timestamptz)
     returns table (unit text, quantity numeric, cost numeric, currency text)

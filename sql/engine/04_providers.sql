@@ -50,7 +50,7 @@ create function atelier_internal.presign(p_store text, p_bucket text, p_key text
 comment on function atelier_internal.presign(text, text, text, text, jsonb, jsonb, interval, timestamptz) is
     'A URL that lets its holder make this one request of an S3 store, with exactly these headers, for p_expires from p_at on. Signed with the credentials of the store, which it does not show.';
 
-create view atelier_internal.provider_servers as
+create view atelier_internal.provider_servers with (security_invoker, security_barrier) as
 select s.oid as server_id, s.srvname::text as name, replace(w.fdwname, 'atelier_', '') as kind, s.srvowner as owner_id
   from pg_foreign_server s
   join pg_foreign_data_wrapper w on w.oid = s.srvfdw

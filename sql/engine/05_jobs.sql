@@ -27,6 +27,8 @@ create table atelier_internal.jobs (
     input jsonb not null default '{}',
     created_by text not null default atelier_internal.caller(),
     created_at timestamptz not null default now(),
+    namespace text not null default atelier_internal.setting('namespace'),
+    constraint valid_namespace check (namespace in ('client', 'admin')),
     constraint valid_state check (state in ('waiting', 'leased', 'draining', 'held')),
     constraint leased_has_lease check (
         (state in ('leased', 'draining')) = (token is not null and epoch is not null and attempt_id is not null)),
@@ -62,6 +64,7 @@ comment on column atelier_internal.jobs.provider is 'Provider or store of the cu
 comment on column atelier_internal.jobs.model is 'Model; empty where there is none.';
 comment on column atelier_internal.jobs.input is 'What the prepare function needs beside the subject. Names objects, holds no bytes and no secrets.';
 comment on column atelier_internal.jobs.created_by is 'Role that created it: session user or SET ROLE. Its USAGE on the provider is looked at again at each lease.';
+comment on column atelier_internal.jobs.namespace is 'Application that asked, admin or client: pg_atelier.namespace of its session.';
 comment on column atelier_internal.jobs.created_at is 'When it was created.';
 
 create table atelier_internal.queue_entries (

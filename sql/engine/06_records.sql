@@ -59,7 +59,8 @@ create table atelier_internal.history_completed (
     attempts smallint not null,
     crashes smallint not null,
     created_at timestamptz not null,
-    finished_at timestamptz not null default now()
+    finished_at timestamptz not null default now(),
+    namespace text not null default 'client'
 ) partition by list (ring);
 create index history_completed_job on atelier_internal.history_completed (job_id);
 select atelier_internal.create_ring('atelier_internal.history_completed', 32, 'fillfactor = 100');
@@ -82,6 +83,7 @@ create table atelier_internal.history_failed (
     error_class text not null,
     error_message text not null,
     input jsonb not null,
+    namespace text not null default 'client',
     constraint valid_state check (state in ('failed', 'cancelled', 'quarantined'))
 ) partition by list (ring);
 create index history_failed_job on atelier_internal.history_failed (job_id);
@@ -103,6 +105,7 @@ begin
         execute format('comment on column atelier_internal.%I.attempts is ''Attempts that counted.''', v_table);
         execute format('comment on column atelier_internal.%I.crashes is ''Attempts whose process was lost or whose outcome was unknown.''', v_table);
         execute format('comment on column atelier_internal.%I.created_at is ''When the job was created.''', v_table);
+        execute format('comment on column atelier_internal.%I.namespace is ''Application that asked: admin or client.''', v_table);
         execute format('comment on column atelier_internal.%I.finished_at is ''When it ended.''', v_table);
     end loop;
 end
@@ -198,6 +201,7 @@ create table atelier_internal.engine_state (
     instance_label text,
     started_at timestamptz,
     last_event_told bigint not null default 0,
+    scheduled_at timestamptz,
     constraint only_one check (one)
 );
 comment on table atelier_internal.engine_state is 'One row about the engine of this very database; not dumped.';
@@ -206,4 +210,5 @@ comment on column atelier_internal.engine_state.epoch is 'The current worker inc
 comment on column atelier_internal.engine_state.instance_label is 'pg_atelier.instance when the engine last started; another value pauses it, since a physical copy cannot know itself.';
 comment on column atelier_internal.engine_state.started_at is 'When the incarnation began.';
 comment on column atelier_internal.engine_state.last_event_told is 'Last event that listeners were told of.';
+comment on column atelier_internal.engine_state.scheduled_at is 'When atelier.install_schedules() was last called; null: never, or atelier.remove_schedules() since.';
 insert into atelier_internal.engine_state (one) values (true);

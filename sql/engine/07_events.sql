@@ -22,7 +22,8 @@ declare
     v_cursor_xid xid8;
 begin
     if max_rows is null or max_rows not between 1 and 100000 then
-        raise exception 'max_rows must be between 1 and 100000' using errcode = 'invalid_parameter_value';
+        raise exception 'max_rows must be between 1 and 100000' using errcode = 'invalid_parameter_value',
+              hint = 'Read on with the id of the last event that came: atelier.events_after(id).';
     end if;
     select e.instance, e.xid into v_cursor_instance, v_cursor_xid
       from atelier_internal.events e where e.id = after_id;
@@ -52,7 +53,7 @@ begin
 end
 $$;
 comment on function atelier.events_after(bigint, integer) is
-    'Events after the one with this id, oldest first, at most max_rows (1 to 100000). Start with 0 and go on with the id of the last row: nothing is missed, whatever committed late. Events older than pg_atelier.event_ttl are gone.';
+    'Events after the one with this id, oldest first, at most max_rows (1 to 100000). Start with 0 and go on with the id of the last row: nothing is missed, whatever committed late. Events older than pg_atelier.event_ttl are gone; those of an erased client are of kind erased and say nothing.';
 
 create function atelier_internal.notify_listeners() returns void
     language plpgsql volatile set search_path = pg_catalog, pg_temp
@@ -90,7 +91,11 @@ as $$
 begin
     update atelier_internal.alerts a set resolved_at = now()
      where a.kind = resolve_alert.kind and a.resolved_at is null;
-    return found;
+    if not found then
+        return false;
+    end if;
+    perform atelier_internal.audit('alert.resolved', 'alert', null, null, jsonb_build_object('kind', resolve_alert.kind));
+    return true;
 end
 $$;
 comment on function atelier.resolve_alert(text) is 'Marks the open alert of this kind as resolved; false when none is open.';

@@ -127,16 +127,16 @@ begin
           from gone g join unnest(p_finished) f on f.job_id = g.id
     ), completed as (
         insert into atelier_internal.history_completed
-            (ring, job_id, instance, pipeline, lane_id, subject_id, client_id, attempts, crashes, created_at)
+            (ring, job_id, instance, pipeline, lane_id, subject_id, client_id, attempts, crashes, created_at, namespace)
         select atelier_internal.ring_slot(now()), e.id, e.instance, e.pipeline, e.lane_id, e.subject_id, e.client_id, e.attempts,
-               e.crashes, e.created_at
+               e.crashes, e.created_at, e.namespace
           from ended e where e.ended_as = 'completed'
     ), failed as (
         insert into atelier_internal.history_failed
             (ring, job_id, instance, pipeline, lane_id, subject_id, client_id, attempts, crashes, created_at, state, step,
-             error_class, error_message, input)
+             error_class, error_message, input, namespace)
         select atelier_internal.ring_slot(now()), e.id, e.instance, e.pipeline, e.lane_id, e.subject_id, e.client_id, e.attempts,
-               e.crashes, e.created_at, e.ended_as, e.step, e.error_class, e.error_message, e.input
+               e.crashes, e.created_at, e.ended_as, e.step, e.error_class, e.error_message, e.input, e.namespace
           from ended e where e.ended_as <> 'completed'
     ), unqueued as (
         delete from atelier_internal.queue_entries q using ended e

@@ -21,7 +21,7 @@ create table atelier_internal.object_deletions (
     instance bigint not null default atelier_internal.instance_id(),
     store text not null,
     bucket text not null default '',
-    key text not null,
+    key text collate "C" not null,
     image_id uuid,
     reason text not null,
     queued_at timestamptz not null default now(),
@@ -29,6 +29,7 @@ create table atelier_internal.object_deletions (
     job_id uuid,
     ordered_at timestamptz,
     requeued boolean not null default false,
+    tombstone uuid,
     tries smallint not null default 0,
     error_class text,
     error_message text,
@@ -40,6 +41,8 @@ create table atelier_internal.object_deletions (
 ) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0);
 create index object_deletions_due on atelier_internal.object_deletions (instance, run_after) where job_id is null;
 create index object_deletions_job on atelier_internal.object_deletions (job_id) where job_id is not null;
+create index object_deletions_tombstone on atelier_internal.object_deletions (tombstone) where tombstone is not null;
+create index object_deletions_image on atelier_internal.object_deletions (image_id) where image_id is not null;
 comment on table atelier_internal.object_deletions is
     'Objects that are to be deleted, until they are. A row goes when its object is gone, or when it turned out that somebody holds the object.';
 comment on column atelier_internal.object_deletions.id is 'Order of queueing.';
@@ -54,6 +57,7 @@ comment on column atelier_internal.object_deletions.run_after is 'Not before the
 comment on column atelier_internal.object_deletions.job_id is 'Job that deletes it; null: none yet, or none any more.';
 comment on column atelier_internal.object_deletions.ordered_at is 'When the executor was first told to delete it. From then on no row may come to hold the object.';
 comment on column atelier_internal.object_deletions.requeued is 'It was queued once more while a job was deleting it, so that it is deleted again.';
+comment on column atelier_internal.object_deletions.tombstone is 'Erasure that it belongs to; null: none.';
 comment on column atelier_internal.object_deletions.tries is 'How often its deletion failed.';
 comment on column atelier_internal.object_deletions.error_class is 'Class of the last failure.';
 comment on column atelier_internal.object_deletions.error_message is 'Message of the last failure, without secrets.';

@@ -9,6 +9,12 @@ as $$
 declare
     v_ring smallint;
 begin
+    if p_stale then
+        -- No job is locked: an erasure that is under way decides first whom the ledger names.
+        perform from unnest(p_outcomes) o
+           join atelier_internal.attempts a on a.id = o.attempt_id and a.ring = o.ring
+            for no key update of a;
+    end if;
     -- What an attempt used is entered once, also when two answers tell of it.
     insert into atelier_internal.ledger (client_id, job_id, attempt_id, provider, model, unit, quantity, cost, currency)
     select a.client_id, o.job_id, o.attempt_id, l.provider, l.model, u.unit, u.quantity, u.cost, u.currency
@@ -23,7 +29,10 @@ begin
            set sent = o.sent,
                outcome = case when p_stale and o.error_class is distinct from 'cancelled' then 'stale'
                               else atelier_internal.closed_as(o.outcome, o.error_class) end,
-               error_class = o.error_class, error_message = o.error_message, usage = coalesce(o.usage, a.usage),
+               error_class = o.error_class,
+               -- The words could name a client that was erased meanwhile.
+               error_message = case when p_stale and atelier_internal.is_tombstone(a.client_id) then null else o.error_message end,
+               usage = coalesce(o.usage, a.usage),
                duration_ms = o.duration_ms, finished_at = now()
           from unnest(p_outcomes) o
          where a.ring = v_ring and a.id = any (array(select x.attempt_id from unnest(p_outcomes) x))

@@ -32,11 +32,17 @@ comment on function atelier_internal.cancel_jobs(uuid[], text) is
 create function atelier.cancel_job(job_id uuid, reason text default 'cancelled by hand') returns boolean
     language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
+declare
+    v_client_id uuid := (select j.client_id from atelier_internal.jobs j where j.id = cancel_job.job_id);
 begin
     if cancel_job.job_id is null then
-        raise exception 'job_id must not be null' using errcode = 'null_value_not_allowed';
+        raise exception 'job_id must not be null' using errcode = 'null_value_not_allowed', hint = 'SELECT job_id FROM atelier.jobs shows the live ones.';
     end if;
-    return atelier_internal.cancel_jobs(array[cancel_job.job_id], coalesce(cancel_job.reason, 'cancelled by hand')) > 0;
+    if atelier_internal.cancel_jobs(array[cancel_job.job_id], coalesce(cancel_job.reason, 'cancelled by hand')) = 0 then
+        return false;
+    end if;
+    perform atelier_internal.audit('job.cancelled', 'job', cancel_job.job_id, v_client_id, jsonb_build_object('reason', cancel_job.reason));
+    return true;
 end
 $$;
 comment on function atelier.cancel_job(uuid, text) is
@@ -50,7 +56,8 @@ declare
 begin
     select * into v_job from atelier_internal.jobs j where j.id = release_job.job_id for update;
     if not found then
-        raise exception 'job not found' using errcode = 'no_data_found', detail = format('Job %s is not live.', release_job.job_id);
+        raise exception 'job not found' using errcode = 'no_data_found', detail = format('Job %s is not live.', coalesce(release_job.job_id::text, 'null')),
+              hint = 'SELECT job_id FROM atelier.jobs WHERE state = ''held'' shows what can be released.';
     end if;
     if v_job.instance <> atelier_internal.instance_id() then
         raise exception 'job belongs to another instance' using errcode = 'object_not_in_prerequisite_state',
@@ -60,6 +67,7 @@ begin
         return false;
     end if;
     perform atelier_internal.make_runnable(array[v_job.id]);
+    perform atelier_internal.audit('job.released', 'job', v_job.id, v_job.client_id);
     return true;
 end
 $$;
@@ -109,6 +117,7 @@ begin
               hint = format('SELECT * FROM atelier.explain_job(%L); says what it waits for.', v_job.id);
     end if;
     perform atelier_internal.end_unknown(array[v_job.id], resolve_unknown.decision);
+    perform atelier_internal.audit('job.resolved', 'job', v_job.id, v_job.client_id, jsonb_build_object('decision', resolve_unknown.decision));
 end
 $$;
 comment on function atelier.resolve_unknown(uuid, text) is
@@ -131,6 +140,8 @@ begin
            and j.instance = atelier_internal.instance_id()
          order by j.id for update);
     perform atelier_internal.end_unknown(v_jobs, resolve_unknown.decision);
+    perform atelier_internal.audit('jobs.resolved', 'provider', null, null, jsonb_build_object(
+        'provider', resolve_unknown.provider, 'decision', resolve_unknown.decision, 'jobs', cardinality(v_jobs)));
     return cardinality(v_jobs);
 end
 $$;
@@ -152,6 +163,7 @@ begin
       from (select j.id, j.sequence from atelier_internal.jobs j where j.instance <> v_here order by j.id for update) j;
     perform atelier_internal.start_worker();
     perform atelier_internal.note_unresolved();
+    perform atelier_internal.audit('jobs.adopted', 'instance', null, null, jsonb_build_object('jobs', coalesce(cardinality(v_foreign), 0)));
     if v_foreign is null then
         return 0;
     end if;
@@ -210,6 +222,7 @@ declare
     v_lane atelier_internal.lanes;
     v_ended record;
     v_last record;
+    v_alert record;
     v_ahead bigint;
     v_store text;
 begin
@@ -223,7 +236,7 @@ begin
                   from atelier_internal.history_failed f where f.job_id = explain_job.job_id) h;
         if not found then
             raise exception 'job not found' using errcode = 'no_data_found', detail = format('Job %s.', explain_job.job_id),
-                  hint = 'Finished jobs are forgotten after pg_atelier.job_ttl_completed or job_ttl_failed.';
+                  hint = atelier_internal.way_out('Finished jobs are forgotten after pg_atelier.job_ttl_completed or job_ttl_failed.');
         end if;
         return query select v_ended.state, v_ended.error_class,
             format('It ended at %s as %s%s.', v_ended.finished_at, v_ended.state, coalesce(': ' || v_ended.error_message, '')),
@@ -242,11 +255,15 @@ begin
     elsif v_job.state = 'leased' and atelier_internal.is_overdue(v_job) then
         -- The worker waits that long only for an answer of which the executor said that it is on disk.
         v_store := v_job.input ->> 'store';
+        -- An alert is about all clients.
+        select a.message, a.hint into v_alert from atelier_internal.alerts a
+         where a.kind = 'store_unavailable' and a.resolved_at is null
+           and (atelier_internal.is_operator() or atelier_internal.sees_all_clients());
         return query select v_job.state, 'storage'::text,
             format('The answer of attempt %s is on disk, and kept until store %s takes its picture: %s', v_job.attempt_id, v_store,
-                   coalesce((select a.message from atelier_internal.alerts a where a.kind = 'store_unavailable' and a.resolved_at is null),
+                   coalesce(v_alert.message,
                             'it is tried again and again.')),
-            coalesce((select a.hint || ' ' from atelier_internal.alerts a where a.kind = 'store_unavailable' and a.resolved_at is null), '')
+            coalesce(v_alert.hint || ' ', '')
             || format('Nothing is bought again when the store is back. SELECT atelier.cancel_job(%L); gives the picture up.', v_job.id);
     elsif v_job.state = 'leased' then
         return query select v_job.state, null::text,

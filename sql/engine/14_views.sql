@@ -1,43 +1,43 @@
-create view atelier.jobs with (security_barrier) as
+create view atelier.jobs with (security_invoker, security_barrier) as
 select j.id as job_id, j.pipeline, s.name as step, j.state, j.reason, j.subject_id, j.client_id, l.provider, l.model, j.priority,
        j.attempts, j.max_attempts, j.crashes, j.run_after, j.created_at, j.created_by,
-       j.instance <> atelier_internal.instance_id() as foreign_instance
+       j.instance <> atelier_internal.instance_id() as foreign_instance, j.namespace
   from atelier_internal.jobs j
   join atelier_internal.lanes l on l.id = j.lane_id
   left join atelier_internal.steps s on s.pipeline = j.pipeline and s.position = j.step;
 comment on view atelier.jobs is 'Live jobs. For one of them, atelier.explain_job() says why it is not running.';
 
-create view atelier.job_history with (security_barrier) as
+create view atelier.job_history with (security_invoker, security_barrier) as
 select h.job_id, h.pipeline, 'completed' as state, null as error_class, null as error_message, h.subject_id, h.client_id,
-       h.attempts, h.crashes, h.created_at, h.finished_at
+       h.attempts, h.crashes, h.created_at, h.finished_at, h.namespace
   from atelier_internal.history_completed h
 union all
 select h.job_id, h.pipeline, h.state, h.error_class, h.error_message, h.subject_id, h.client_id, h.attempts, h.crashes,
-       h.created_at, h.finished_at
+       h.created_at, h.finished_at, h.namespace
   from atelier_internal.history_failed h;
 comment on view atelier.job_history is 'Finished jobs: completed ones for pg_atelier.job_ttl_completed, others for pg_atelier.job_ttl_failed.';
 
-create view atelier.attempts with (security_barrier) as
+create view atelier.attempts with (security_invoker, security_barrier) as
 select a.id as attempt_id, a.job_id, a.pipeline, a.step, a.number, l.provider, l.model, a.client_id, a.leased_at, a.sent,
        a.outcome, a.error_class, a.error_message, a.usage, a.duration_ms, a.finished_at, a.epoch
   from atelier_internal.attempts a
   join atelier_internal.lanes l on l.id = a.lane_id;
 comment on view atelier.attempts is 'Every lease of a job and what became of it; outcome null: under way.';
 
-create view atelier.queue with (security_barrier) as
+create view atelier.queue with (security_invoker, security_barrier) as
 select j.pipeline, l.provider, l.model, count(*) as jobs,
        count(*) filter (where j.sequence is not null) as ready,
        count(*) filter (where j.run_after is not null and j.reason <> 'dependency') as deferred,
        count(*) filter (where j.reason = 'dependency') as blocked,
        count(*) filter (where j.state in ('leased', 'draining')) as under_way,
        count(*) filter (where j.state = 'held') as held,
-       min(j.created_at) filter (where j.sequence is not null) as oldest_ready
+       min(j.created_at) filter (where j.sequence is not null) as oldest_ready, j.namespace
   from atelier_internal.jobs j
   join atelier_internal.lanes l on l.id = j.lane_id
- group by j.pipeline, l.provider, l.model;
-comment on view atelier.queue is 'Live jobs by pipeline and lane. Counts them, so it costs a scan of the live jobs.';
+ group by j.pipeline, l.provider, l.model, j.namespace;
+comment on view atelier.queue is 'Live jobs by pipeline, lane and namespace. Counts them, so it costs a scan of the live jobs.';
 
-create view atelier.lanes with (security_barrier) as
+create view atelier.lanes with (security_invoker, security_barrier) as
 select l.provider, l.model, l.key, l.max_in_flight, coalesce(f.in_flight, 0) as in_flight,
        case when l.paused_at is not null and (l.paused_until is null or l.paused_until > now()) then 'paused'
             when l.cooldown_until > now() then 'cooling down'
@@ -47,7 +47,7 @@ select l.provider, l.model, l.key, l.max_in_flight, coalesce(f.in_flight, 0) as 
   left join atelier_internal.lane_in_flight() f on f.lane_id = l.id;
 comment on view atelier.lanes is 'What is limited together, and how full it is. in_flight comes from the worker''s counters.';
 
-create view atelier.workers with (security_barrier) as
+create view atelier.workers with (security_invoker, security_barrier) as
 select d.datname as database, w.state, w.worker_pid, w.executor_pid, w.epoch, w.started_at, w.turns, w.last_turn_at,
        w.in_flight, w.leased, w.settled, w.swept, w.build_matches, w.last_error
   from atelier_internal.workers_state() w
@@ -55,16 +55,16 @@ select d.datname as database, w.state, w.worker_pid, w.executor_pid, w.epoch, w.
 comment on view atelier.workers is
     'Workers of all databases of this cluster, from counters in shared memory. swept: queue entries that only the sweep found.';
 
-create view atelier.alerts with (security_barrier) as
+create view atelier.alerts with (security_invoker, security_barrier) as
 select a.kind, a.message, a.hint, a.count, a.first_at, a.last_at, a.resolved_at from atelier_internal.alerts a;
 comment on view atelier.alerts is 'Conditions that a DBA should know of; resolved_at null: still open.';
 
-create view atelier.usage_ledger with (security_barrier) as
+create view atelier.usage_ledger with (security_invoker, security_barrier) as
 select l.id, l.at, l.client_id, l.job_id, l.attempt_id, l.provider, l.model, l.unit, l.quantity, l.cost, l.currency
   from atelier_internal.ledger l;
 comment on view atelier.usage_ledger is 'What each answered attempt used. cost null: unknown, which is not 0.';
 
-create view atelier.providers with (security_barrier) as
+create view atelier.providers with (security_invoker, security_barrier) as
 select s.name as provider, s.kind, k.source as key_source, k.mapping as key_mapping, k.ready as key_ready,
        atelier_internal.provider_option(s.name, 'base_url') as base_url,
        atelier_internal.provider_option(s.name, 'image_model') as image_model,
@@ -80,7 +80,7 @@ select s.name as provider, s.kind, k.source as key_source, k.mapping as key_mapp
 comment on view atelier.providers is
     'The foreign servers that are providers, with the options in force, and where their keys come from; never a key. The embedded provider offline has no server.';
 
-create view atelier.stores with (security_barrier) as
+create view atelier.stores with (security_invoker, security_barrier) as
 select s.name as store, s.name = atelier_internal.setting('default_store') as is_default, s.endpoint, s.region, s.bucket,
        s.public_base_url, s.key_source, s.key_mapping, s.key_ready,
        case when l.paused_at is not null and (l.paused_until is null or l.paused_until > now()) then 'paused'
@@ -101,7 +101,7 @@ select s.name as store, s.name = atelier_internal.setting('default_store') as is
 comment on view atelier.stores is
     'Where objects are kept: the embedded store file, and the foreign servers of atelier_s3 with the options in force and where their credentials come from; never a credential.';
 
-create view atelier.deletion_queue with (security_barrier) as
+create view atelier.deletion_queue with (security_invoker, security_barrier) as
 select d.store, d.bucket, d.key, d.image_id, d.reason, d.queued_at, d.run_after, d.ordered_at, d.tries, d.error_class,
        d.error_message, d.job_id, d.instance <> atelier_internal.instance_id() as foreign_instance
   from atelier_internal.object_deletions d;

@@ -132,6 +132,34 @@ end
 $$;
 comment on function atelier_internal.check_user_mappings() is 'The rows of self_check() about user mappings that leak a key or are never used.';
 
+create function atelier_internal.check_references()
+    returns table (area text, ok boolean, finding text, advice text)
+    language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return query select 'foreign key', false,
+        format('foreign key %s of table %s has no index: for each row of %s that is purged the whole table is read',
+               c.conname, c.conrelid::regclass, c.confrelid::regclass),
+        format('CREATE INDEX ON %s (%s);', c.conrelid::regclass,
+               (select string_agg(quote_ident(a.attname), ', ' order by k.position)
+                  from unnest(c.conkey) with ordinality as k (number, position)
+                  join pg_attribute a on a.attrelid = c.conrelid and a.attnum = k.number))
+      from pg_constraint c
+      join pg_class t on t.oid = c.conrelid
+      join pg_class r on r.oid = c.confrelid
+     where c.contype = 'f' and c.conparentid = 0
+       and r.relnamespace in ('atelier'::regnamespace, 'atelier_internal'::regnamespace)
+       and t.relnamespace not in ('atelier'::regnamespace, 'atelier_internal'::regnamespace)
+       and not exists (
+             select from pg_index x
+              where x.indrelid = c.conrelid and x.indisvalid
+                and (x.indkey::smallint[])[0:cardinality(c.conkey) - 1] @> c.conkey)
+     order by c.conrelid::regclass::text, c.conname;
+end
+$$;
+comment on function atelier_internal.check_references() is
+    'The rows of self_check() about tables of somebody''s own that refer to rows of the engine, and make it slow to remove those.';
+
 create function atelier.self_check()
     returns table (area text, ok boolean, finding text, advice text)
     language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
@@ -195,8 +223,12 @@ begin
     return query select * from atelier_internal.check_stores();
     return query select * from atelier_internal.check_photo_libraries();
     return query select * from atelier_internal.check_user_mappings();
+    return query select * from atelier_internal.check_schedules();
+    return query select * from atelier_internal.check_references();
 
-    return query select 'alert', false, a.message, a.hint from atelier_internal.alerts a where a.resolved_at is null;
+    -- What an alert says may name a client.
+    return query select 'alert', false, a.message, a.hint from atelier_internal.alerts a
+                  where a.resolved_at is null and (atelier_internal.is_operator() or atelier_internal.sees_all_clients());
 end
 $$;
 comment on function atelier.self_check() is

@@ -4,7 +4,7 @@ declare
     v_table text;
 begin
     foreach v_table in array array['lanes', 'jobs', 'queue_entries', 'deferrals', 'job_dependencies', 'cancellations', 'object_owners',
-                                   'object_deletions', 'ledger', 'alerts'] loop
+                                   'object_deletions', 'ledger', 'alerts', 'audit_log', 'erasures', 'purge_log'] loop
         perform pg_extension_config_dump(format('atelier_internal.%I', v_table)::regclass, '');
     end loop;
     for v_table in
@@ -18,6 +18,7 @@ begin
     end loop;
     perform pg_extension_config_dump('atelier_internal.pipelines', 'where not built_in');
     perform pg_extension_config_dump('atelier_internal.steps', 'where not built_in');
+    perform pg_extension_config_dump('atelier_internal.maintenance_tasks', 'where not built_in');
     perform pg_extension_config_dump('atelier.prices', '');
 end
 $$;

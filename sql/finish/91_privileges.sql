@@ -37,7 +37,11 @@ do $$
 declare
     v_function record;
     v_operate text[] := array['pause_lane', 'resume_lane', 'set_lane_limit', 'cancel_job', 'release_job', 'resolve_unknown', 'adopt_jobs', 'resolve_alert',
-                               'move_objects'];
+                               'move_objects', 'create_client', 'create_user', 'add_member', 'set_tier', 'set_client_tier', 'check_limits',
+                               'purge_deleted_assets', 'expire_failed_assets', 'purge_uploads', 'confirm_clock', 'place_legal_hold',
+                               'release_legal_hold', 'erase_client', 'erase_user', 'fsck', 'fsck_repair', 'install_schedules', 'remove_schedules'];
+    -- It tells of all clients.
+    v_watch text[] := array['self_check'];
     v_look text[] := array['explain_job', 'self_check', 'version', 'events_after'];
 begin
     for v_function in
@@ -45,7 +49,7 @@ begin
          where p.pronamespace = 'atelier'::regnamespace and p.prorettype <> 'trigger'::regtype
     loop
         execute format('grant execute on function %s to atelier_admin', v_function.name);
-        if v_function.proname <> all (v_operate) then
+        if v_function.proname <> all (v_operate || v_watch) then
             execute format('grant execute on function %s to atelier_app', v_function.name);
         end if;
         if v_function.proname = any (v_look) then
@@ -54,29 +58,82 @@ begin
     end loop;
 end
 $$;
-grant select on atelier.jobs, atelier.job_history, atelier.attempts, atelier.queue, atelier.lanes, atelier.workers, atelier.alerts,
-                atelier.usage_ledger, atelier.providers, atelier.stores, atelier.deletion_queue, atelier.prices, atelier.generation_queue
+grant select on
+    atelier.alerts,
+    atelier.attempts,
+    atelier.audit_log,
+    atelier.client_usage,
+    atelier.consistency_report,
+    atelier.deletion_queue,
+    atelier.erasure_log,
+    atelier.fsck_findings,
+    atelier.fsck_runs,
+    atelier.generation_queue,
+    atelier.job_history,
+    atelier.jobs,
+    atelier.lanes,
+    atelier.lifecycle_map,
+    atelier.maintenance,
+    atelier.prices,
+    atelier.progress,
+    atelier.providers,
+    atelier.purge_log,
+    atelier.queue,
+    atelier.storage_usage,
+    atelier.stores,
+    atelier.usage_ledger,
+    atelier.workers
    to atelier_admin, atelier_observer;
 grant select on atelier.clients, atelier.users, atelier.members, atelier.products, atelier.images, atelier.uploads, atelier.product_images,
                 atelier.collections, atelier.inspiration_images, atelier.collection_overview, atelier.generated_assets, atelier.live_assets, atelier.deleted_assets, atelier.asset_history
    to atelier_app, atelier_admin;
+grant select on atelier.tiers to atelier_app, atelier_admin, atelier_observer;
 grant insert, update, delete on atelier.prices to atelier_admin;
 
--- A view reads tables as its owner, but calls functions as the role that reads it.
+-- A view reads its tables, and calls its functions, as the role that reads it: who was granted a view is granted the columns and
+-- functions that it is made of, those of views inside it too. Without USAGE on the schema nobody can name them otherwise.
 do $$
 declare
-    v_call record;
+    v_grant text;
+    v_before bigint := -1;
+    v_now bigint := 0;
 begin
-    for v_call in
-        select distinct d.refobjid::regprocedure as name, a.grantee::regrole as role
-          from pg_class c
-          join pg_rewrite w on w.ev_class = c.oid
-          join pg_depend d on d.classid = 'pg_rewrite'::regclass and d.objid = w.oid and d.refclassid = 'pg_proc'::regclass
-          join pg_proc p on p.oid = d.refobjid and p.pronamespace = 'atelier_internal'::regnamespace
-         cross join lateral aclexplode(c.relacl) a
-         where c.relnamespace = 'atelier'::regnamespace and c.relkind = 'v' and a.privilege_type = 'SELECT'
-    loop
-        execute format('grant execute on function %s to %s', v_call.name, v_call.role);
+    while v_now <> v_before loop
+        v_before := v_now;
+        for v_grant in
+            with granted as (
+                select w.oid as rule, acl.grantee
+                  from pg_class c
+                  join pg_rewrite w on w.ev_class = c.oid
+                 cross join lateral (select x.grantee, x.privilege_type from aclexplode(c.relacl) as x
+                                     union
+                                     select x.grantee, x.privilege_type from pg_attribute a, aclexplode(a.attacl) as x where a.attrelid = c.oid) as acl
+                 where c.relnamespace in ('atelier'::regnamespace, 'atelier_internal'::regnamespace) and c.relkind = 'v'
+                   and acl.privilege_type = 'SELECT' and acl.grantee <> c.relowner
+            )
+            select distinct format('grant select (%I) on %s to %s', a.attname, d.refobjid::regclass, g.grantee::regrole)
+              from granted g
+              join pg_depend d on d.classid = 'pg_rewrite'::regclass and d.objid = g.rule and d.refclassid = 'pg_class'::regclass and d.refobjsubid > 0
+              join pg_class t on t.oid = d.refobjid and t.relnamespace in ('atelier'::regnamespace, 'atelier_internal'::regnamespace)
+              join pg_attribute a on a.attrelid = d.refobjid and a.attnum = d.refobjsubid
+             where not exists (select from pg_rewrite own where own.oid = g.rule and own.ev_class = d.refobjid)
+            union
+            select distinct format('grant execute on function %s to %s', d.refobjid::regprocedure, g.grantee::regrole)
+              from granted g
+              join pg_depend d on d.classid = 'pg_rewrite'::regclass and d.objid = g.rule and d.refclassid = 'pg_proc'::regclass
+              join pg_proc p on p.oid = d.refobjid and p.pronamespace in ('atelier'::regnamespace, 'atelier_internal'::regnamespace)
+        loop
+            execute v_grant;
+        end loop;
+        select count(*) into v_now
+          from pg_attribute a, aclexplode(a.attacl) as x
+         where a.attrelid in (select c.oid from pg_class c where c.relnamespace in ('atelier'::regnamespace, 'atelier_internal'::regnamespace));
     end loop;
 end
 $$;
+-- Policies are judged as the role that reads.
+grant execute on function atelier_internal.sees_all_clients() to atelier_admin, atelier_observer;
+grant execute on function atelier.current_client_id(), atelier.current_user_id() to atelier_observer;
+-- These run as who calls them, and pg_cron's jobs belong to that role.
+grant execute on function atelier_internal.cron_database(), atelier_internal.note_schedules(text, text),
+                          atelier_internal.schedule_tasks(text, text), atelier_internal.unschedule_tasks(text) to atelier_admin;

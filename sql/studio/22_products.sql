@@ -39,7 +39,7 @@ create table atelier.images (
     client_id uuid not null,
     store text not null default 'file',
     s3_bucket text not null default '',
-    s3_key text not null,
+    s3_key text collate "C" not null,
     url text,
     status text not null default 'pending',
     width integer,
@@ -72,6 +72,7 @@ create table atelier.images (
     constraint valid_moving_to check (char_length(moving_to) between 1 and 63 and moving_to <> store)
 );
 create index idx_images_client on atelier.images (client_id);
+create index idx_images_unsettled on atelier.images (status) where status in ('pending', 'failed', 'deleting');
 create index idx_images_moving on atelier.images (moving_to, s3_key) where moving_to is not null;
 comment on table atelier.images is
     'Stored pictures: uploads, generated ones, inspirations. The bytes are in the store; the row says where, and what was measured there.';

@@ -54,6 +54,8 @@ create index idx_generated_assets_settings on atelier.generated_assets using gin
 create index idx_generated_assets_job on atelier.generated_assets (job_id) where job_id is not null;
 create index idx_generated_assets_image on atelier.generated_assets (image_id) where image_id is not null;
 create index idx_generated_assets_regenerated_from on atelier.generated_assets (regenerated_from) where regenerated_from is not null;
+create index idx_generated_assets_deleted on atelier.generated_assets (deleted_at) where deleted_at is not null;
+create index idx_generated_assets_failed on atelier.generated_assets (updated_at) where status = 'error' and deleted_at is null;
 create index idx_generated_assets_newest on atelier.generated_assets (client_id, created_at desc, id desc) where deleted_at is null;
 
 comment on table atelier.generated_assets is
@@ -76,4 +78,4 @@ comment on column atelier.generated_assets.regenerated_from is 'The asset that t
 comment on column atelier.generated_assets.created_at is 'When the asset was asked for.';
 comment on column atelier.generated_assets.updated_at is 'When the row was last changed; kept by a trigger.';
 comment on column atelier.generated_assets.completed_at is 'When the asset was completed; kept by a trigger.';
-comment on column atelier.generated_assets.deleted_at is 'When the asset was deleted; it can be restored while the row exists.';
+comment on column atelier.generated_assets.deleted_at is 'When the asset was deleted. It can be restored until the purge has come, pg_atelier.asset_undo_window after that.';

@@ -16,7 +16,7 @@ $$;
 comment on function atelier_internal.refuse_shape(text, text[], jsonb) is 'Raises 22023 naming the field, its value and what is expected.';
 
 create function atelier_internal.refuse_unknown(p_what text, p_id uuid, p_client_id uuid, p_hint text) returns void
-language plpgsql immutable
+language plpgsql stable
 set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -24,7 +24,7 @@ begin
         using errcode = 'foreign_key_violation',
               detail = case when p_client_id is null then format('There is no %s %s.', p_what, p_id)
                             else format('Client %s has no %s %s.', p_client_id, p_what, p_id) end,
-              hint = p_hint;
+              hint = atelier_internal.way_out(p_hint);
 end
 $$;
 comment on function atelier_internal.refuse_unknown(text, uuid, uuid, text) is
@@ -46,6 +46,30 @@ begin
 end
 $$;
 comment on function atelier_internal.require_client(uuid) is 'The client; 22004 for NULL, 23503 for an unknown id.';
+
+create function atelier_internal.hold_client(p_client_id uuid) returns atelier.clients
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    -- As a foreign key would, but before anything is written, so that whoever waited for an erasure is told that there is no such client.
+    perform from atelier.clients c where c.id = p_client_id for key share;
+    return atelier_internal.require_client(p_client_id);
+end
+$$;
+comment on function atelier_internal.hold_client(uuid) is
+    'The client, for which rows are to be made: an erasure waits until this transaction has ended. 22004 for NULL, 23503 for an unknown id.';
+
+create function atelier_internal.lock_client(p_client_id uuid) returns atelier.clients
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform from atelier.clients c where c.id = p_client_id for no key update;
+    return atelier_internal.require_client(p_client_id);
+end
+$$;
+comment on function atelier_internal.lock_client(uuid) is 'The client, locked, whose row is to be changed; 22004 for NULL, 23503 for an unknown id.';
 
 create function atelier.validate_client_settings(settings jsonb) returns void
 language plpgsql stable security definer
@@ -95,6 +119,7 @@ begin
         raise exception 'slug "%" is taken', slug
             using errcode = 'unique_violation', constraint = 'clients_slug_key', hint = 'Choose another slug.';
     end if;
+    perform atelier_internal.audit('client.created', 'client', v_id, v_id);
     return v_id;
 end
 $$;
@@ -111,7 +136,7 @@ declare
     v_id uuid;
     v_problem text[] := atelier_internal.product_metadata_problem(metadata);
 begin
-    perform atelier_internal.require_client(client_id);
+    perform atelier_internal.hold_client(client_id);
     perform atelier_internal.require('name', name is not null);
     perform atelier_internal.require('sku', sku is not null);
     perform atelier_internal.require('category', category is not null);

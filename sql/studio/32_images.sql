@@ -55,7 +55,7 @@ declare
     v_new boolean;
     v_image atelier.images;
 begin
-    perform atelier_internal.require_client(client_id);
+    perform atelier_internal.hold_client(client_id);
     perform atelier_internal.require('key', key is not null);
     perform atelier_internal.require('store', store is not null);
     perform atelier_internal.require_store(store);
@@ -65,6 +65,11 @@ begin
                   hint = 'Give the path of the object inside the store, such as "photos/chair.jpg".';
     elsif v_shape is not null then
         perform atelier_internal.refuse_shape('image metadata', v_shape, metadata);
+    elsif not starts_with(key, format('clients/%s/', client_id)) and not atelier_internal.is_operator() then
+        -- Whether somebody else has registered an object would show otherwise, and it could be taken from them.
+        raise exception 'the object is not in the folder of the client'
+            using errcode = 'insufficient_privilege', detail = format('The key is %s.', to_json(left(key, 200))),
+                  hint = format('An application registers objects below clients/%s/ only. Put a copy there, or ask a DBA to register this one.', client_id);
     elsif split_part(key, '/', 1) = 'clients' and split_part(key, '/', 2) <> client_id::text then
         raise exception 'the object belongs to another client'
             using errcode = 'insufficient_privilege', detail = format('The key is %s.', to_json(left(key, 200))),
@@ -115,7 +120,7 @@ begin
 end
 $$;
 comment on function atelier.register_image(uuid, text, text, jsonb) is
-    'Registers an object that lies in a store already and returns the id of its image at once; the executor inspects it then (images.status). The same key again returns the same image, and inspects it again if that failed. 42704 for an unknown store, 42501 for an object of another client or without USAGE on the store''s server, 55006 while the object is being deleted or an image is being moved to its key.';
+    'Registers an object that lies in a store already and returns the id of its image at once; the executor inspects it then (images.status). The same key again returns the same image, and inspects it again if that failed. Applications register objects below clients/<client_id>/ only, operators all others too. 42704 for an unknown store, 42501 for an object elsewhere or of another client or without USAGE on the store''s server, 55006 while the object is being deleted or an image is being moved to its key.';
 
 create function atelier_internal.require_image(p_client_id uuid, p_image_id uuid, p_what text) returns atelier.images
 language plpgsql
@@ -236,7 +241,7 @@ begin
     if not found then
         raise exception 'image not found'
             using errcode = 'no_data_found', detail = format('There is no image %s.', image_id),
-                  hint = 'Use the image_id of a completed asset or the result of atelier.register_image().';
+                  hint = atelier_internal.way_out('Use the image_id of a completed asset or the result of atelier.register_image().');
     end if;
     return case when v_image.status = 'ready' then atelier_internal.object_url(v_image, expires, coalesce(download, false)) end;
 end

@@ -35,6 +35,7 @@ create table atelier.uploads (
     constraint valid_size check (size > 0),
     constraint valid_sha256 check (sha256 ~ '^[0-9a-f]{64}$')
 );
+create index idx_uploads_unconfirmed on atelier.uploads (requested_at) where confirmed_at is null or rejected_at is not null;
 comment on table atelier.uploads is 'What was announced of images that came, or are to come, by atelier.request_upload().';
 comment on column atelier.uploads.image_id is 'The image.';
 comment on column atelier.uploads.client_id is 'The client that owns the image.';
@@ -149,7 +150,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_variable
 declare
-    v_client atelier.clients := atelier_internal.require_client(client_id);
+    v_client atelier.clients := atelier_internal.hold_client(client_id);
     v_shape text[] := atelier_internal.image_metadata_problem(metadata);
     v_name text := atelier.sanitize_filename(filename);
     v_type text := lower(btrim(content_type));
@@ -211,7 +212,7 @@ begin
     if not found then
         raise exception 'image not found'
             using errcode = 'no_data_found', detail = format('There is no image %s.', image_id),
-                  hint = 'Use the image_id that atelier.request_upload() returned.';
+                  hint = atelier_internal.way_out('Use the image_id that atelier.request_upload() returned.');
     end if;
     select u.* into v_upload from atelier.uploads u where u.image_id = v_image.id;
     if not found then

@@ -41,13 +41,13 @@ comment on function atelier_internal.forget_lost_products(atelier.collections) i
     'A locked collection without products that are not there any more: who removed one in REPEATABLE READ may not have seen that it was selected.';
 
 create function atelier_internal.refuse_collection(p_collection_id uuid) returns void
-language plpgsql immutable
+language plpgsql stable
 set search_path = pg_catalog, pg_temp
 as $$
 begin
     raise exception 'collection not found'
         using errcode = 'no_data_found', detail = format('There is no collection %s.', p_collection_id),
-              hint = 'atelier.list_collections() lists the collections of a client.';
+              hint = atelier_internal.way_out('atelier.list_collections() lists the collections of a client.');
 end
 $$;
 comment on function atelier_internal.refuse_collection(uuid) is 'Raises P0002 for an unknown collection.';
@@ -103,7 +103,7 @@ as $$
 declare
     v_id uuid;
 begin
-    perform atelier_internal.require_client(client_id);
+    perform atelier_internal.hold_client(client_id);
     perform atelier_internal.require_collection_name(name);
     perform atelier_internal.require('product_ids', product_ids is not null);
     perform atelier_internal.require_selection(client_id, product_ids);
@@ -175,16 +175,23 @@ as $$
 declare
     v_collection atelier.collections := atelier_internal.lock_collection(collection_id);
 begin
+    -- Unlike an asset it cannot be restored.
+    if (select c.legal_hold is not null from atelier.clients c where c.id = v_collection.client_id for share) then
+        raise exception 'collection cannot be deleted: there is a legal hold'
+            using errcode = 'object_not_in_prerequisite_state', detail = format('Client %s is held.', v_collection.client_id),
+                  hint = 'A DBA ends the hold with atelier.release_legal_hold(). Assets can be deleted meanwhile, since that can be undone.';
+    end if;
     if v_collection.status = 'analyzing' then
         perform atelier_internal.stop_analysis(collection_id, 'the collection was deleted');
     end if;
     delete from atelier.collections c where c.id = collection_id;
     perform atelier_internal.emit_event('collection.deleted', v_collection.client_id, collection_id, null);
+    perform atelier_internal.audit('collection.deleted', 'collection', collection_id, v_collection.client_id);
     return collection_id;
 end
 $$;
 comment on function atelier.delete_collection(uuid) is
-    'Deletes a collection for good, with its inspirations, and returns its id; an analysis that is under way is cancelled. Its assets stay and stand alone from then on, also those that are being made. P0002 for an unknown collection.';
+    'Deletes a collection for good, with its inspirations, and returns its id; an analysis that is under way is cancelled. Its assets stay and stand alone from then on, also those that are being made. P0002 for an unknown collection, 55000 while the client is under legal hold.';
 
 create function atelier_internal.stop_analysis(p_collection_id uuid, p_reason text) returns void
 language plpgsql

@@ -94,7 +94,7 @@ begin
     if not exists (select from atelier.inspiration_images i where i.id = p_inspiration_id and i.collection_id = v_collection.id) then
         raise exception 'inspiration not found'
             using errcode = 'no_data_found', detail = format('There is no inspiration %s.', p_inspiration_id),
-                  hint = 'atelier.inspiration_images lists them; atelier.add_inspiration() returns the id.';
+                  hint = atelier_internal.way_out('atelier.inspiration_images lists them; atelier.add_inspiration() returns the id.');
     end if;
     return v_collection;
 end

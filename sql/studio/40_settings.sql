@@ -219,7 +219,7 @@ begin
     if product_id is not null and not exists (select from atelier.products p where p.id = product_id) then
         raise exception 'product not found'
             using errcode = 'no_data_found', detail = format('There is no product %s.', product_id),
-                  hint = 'Leave product_id out to preview the prompt without a product.';
+                  hint = atelier_internal.way_out('Leave product_id out to preview the prompt without a product.');
     end if;
     return (atelier_internal.prompts(array[product_id], array[settings]))[1];
 end

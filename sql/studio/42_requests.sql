@@ -55,6 +55,7 @@ declare
     v_scenes atelier.images[];
     v_prompts text[] := atelier_internal.prompts(
         array(select r.product_id from unnest(p_requests) as r), array(select r.settings from unnest(p_requests) as r));
+    v_counted jsonb;
 begin
     if not isfinite(p_run_after) then
         raise exception 'run_after must be a finite time'
@@ -73,6 +74,7 @@ begin
     v_scenes := array(
         select atelier_internal.require_image(p_client_id, atelier_internal.scene_image_id(p_client_id, u.url), 'scene image')
           from unnest(v_urls) with ordinality as u (url, place) order by u.place);
+    v_counted := atelier_internal.count_generations(p_client_id, cardinality(p_requests));
     return atelier_internal.enqueue_jobs(
         v_route.pipeline,
         array(
@@ -81,7 +83,7 @@ begin
                        jsonb_build_object(
                            'assetId', r.asset_id, 'clientId', p_client_id, 'productId', r.product_id,
                            'productImageId', r.photo_id, 'sceneImageId', s.id, 'store', v_store, 'bucket', v_bucket,
-                           'settings', r.settings, 'prompt', r.prompt),
+                           'settings', r.settings, 'prompt', r.prompt, 'counted', v_counted),
                        case when r.photo_status = 'pending' and s.status = 'pending' and s.job_id <> r.photo_job_id then array[r.photo_job_id, s.job_id]
                             when r.photo_status = 'pending' then array[r.photo_job_id]
                             when s.status = 'pending' then array[s.job_id]
@@ -97,7 +99,7 @@ begin
 end
 $$;
 comment on function atelier_internal.enqueue_generations(uuid, atelier_internal.generation_request[], text, text, integer, timestamptz) is
-    'Enqueues the making of assets of a client and returns the job ids in their order. The jobs hold ids, settings, prompt and store as they are now, and wait for photos that are still being inspected.';
+    'Enqueues the making of assets of a client and returns the job ids in their order. The jobs hold ids, settings, prompt and store as they are now, where they were counted, and wait for photos that are still being inspected. 53400 when a limit of the client is reached.';
 
 create function atelier_internal.require_product(p_client_id uuid, p_product_id uuid) returns void
 language plpgsql stable
@@ -122,7 +124,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_variable
 declare
-    v_client atelier.clients := atelier_internal.require_client(client_id);
+    v_client atelier.clients := atelier_internal.hold_client(client_id);
     v_route record := atelier_internal.generation_route(type, provider);
     v_settings jsonb;
     v_id uuid := gen_random_uuid();
@@ -151,7 +153,7 @@ begin
 end
 $$;
 comment on function atelier.create_generation_request(uuid, uuid, jsonb, uuid, text, uuid, text, integer, timestamptz, boolean) is
-    'Asks for an asset of a product and returns its id. The generationDefaults of the client are merged under settings; scene_image_id becomes sceneImageUrl. priority -100 (first) to 100 (last); run_after: not before. With enqueue false the asset is a draft, whose settings may be partial, until submit_generation. 22004 NULL, 22023 bad value, 23503 unknown or foreign id, 55000 no usable photo, 0A000 type that cannot be made, 42704 unknown provider or default store, 42501 no USAGE on its foreign server.';
+    'Asks for an asset of a product and returns its id. The generationDefaults of the client are merged under settings; scene_image_id becomes sceneImageUrl. priority -100 (first) to 100 (last); run_after: not before. With enqueue false the asset is a draft, whose settings may be partial, until submit_generation. 22004 NULL, 22023 bad value, 23503 unknown or foreign id, 55000 no usable photo, 0A000 type that cannot be made, 42704 unknown provider or default store, 42501 no USAGE on its foreign server, 53400 limit of the day or month reached.';
 
 create function atelier_internal.lock_asset(p_asset_id uuid) returns atelier.generated_assets
 language plpgsql
@@ -225,7 +227,7 @@ comment on function atelier_internal.lock_collection_for(uuid, uuid, uuid) is
     'Locks a collection in which an asset of the product is to be made; false when the client has no such collection.';
 
 create function atelier_internal.refuse_asset(p_asset_id uuid, p_deleted_at timestamptz) returns void
-language plpgsql immutable
+language plpgsql stable
 set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -233,7 +235,7 @@ begin
         using errcode = 'no_data_found',
               detail = case when p_deleted_at is null then format('There is no asset %s.', p_asset_id)
                             else format('Asset %s was deleted.', p_asset_id) end,
-              hint = case when p_deleted_at is null then 'atelier.list_assets() lists the assets of a client.'
+              hint = case when p_deleted_at is null then atelier_internal.way_out('atelier.list_assets() lists the assets of a client.')
                           else 'atelier.restore_asset() brings it back.' end;
 end
 $$;

@@ -166,6 +166,7 @@ begin
      where a.id = asset_id and a.deleted_at is null;
     if found then
         perform atelier_internal.emit_event('asset.deleted', v_asset.client_id, asset_id, null);
+        perform atelier_internal.audit('asset.deleted', 'asset', asset_id, v_asset.client_id);
     end if;
     return asset_id;
 end
@@ -193,6 +194,28 @@ $$;
 comment on function atelier_internal.judge_collection_again(uuid) is
     'An asset came back into a locked collection: one in error for its assets ends anew, as what is there now says.';
 
+create function atelier_internal.refuse_purged(p_asset_id uuid) returns void
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_entry atelier_internal.purge_log;
+begin
+    select l.* into v_entry from atelier_internal.purge_log l
+     where l.entity_id = p_asset_id and l.action = 'purged' and l.entity = 'asset'
+     order by l.id desc limit 1;
+    if not found then
+        perform atelier_internal.refuse_asset(p_asset_id, null);
+    end if;
+    raise exception 'asset cannot be restored: it was purged'
+        using errcode = 'no_data_found',
+              detail = format('Asset %s was purged at %s: %s.', p_asset_id, date_trunc('second', v_entry.at), v_entry.reason),
+              hint = 'Its row and its picture are gone for good. atelier.create_generation_request() makes a new one.';
+end
+$$;
+comment on function atelier_internal.refuse_purged(uuid) is
+    'Raises P0002 for an asset that is not there: since when and why, where the purge log knows, else as of one that never was.';
+
 create function atelier.restore_asset(asset_id uuid) returns uuid
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
@@ -208,12 +231,12 @@ begin
     perform atelier_internal.lock_collection_of_asset(asset_id);
     select a.image_id into v_image_id from atelier.generated_assets a where a.id = asset_id;
     if not found then
-        perform atelier_internal.refuse_asset(asset_id, null);
+        perform atelier_internal.refuse_purged(asset_id);
     end if;
     -- The lock holds off the deletion of the object, or waits until that is decided.
     select i.status into v_image_status from atelier.images i where i.id = v_image_id for key share;
     if not found and v_image_id is not null then
-        perform atelier_internal.refuse_asset(asset_id, null);
+        perform atelier_internal.refuse_purged(asset_id);
     elsif v_image_status = 'deleting' then
         raise exception 'asset cannot be restored: its picture is being deleted'
             using errcode = 'object_not_in_prerequisite_state',
@@ -225,10 +248,14 @@ begin
     returning a.client_id, a.collection_id into v_client_id, v_collection_id;
     if found then
         perform atelier_internal.emit_event('asset.restored', v_client_id, asset_id, null);
+        perform atelier_internal.audit('asset.restored', 'asset', asset_id, v_client_id);
         perform atelier_internal.judge_collection_again(v_collection_id);
+    elsif not exists (select from atelier.generated_assets a where a.id = asset_id) then
+        -- The purge held it when this came.
+        perform atelier_internal.refuse_purged(asset_id);
     end if;
     return asset_id;
 end
 $$;
 comment on function atelier.restore_asset(uuid) is
-    'Brings a deleted asset back and returns its id; one that is not deleted stays as it is. Work that the deletion cancelled stays cancelled, atelier.retry_asset() begins it again. A collection of which nothing could be made is completed by a completed asset that comes back. P0002 for an unknown asset, 55000 when its picture is being deleted already.';
+    'Brings a deleted asset back and returns its id; one that is not deleted stays as it is. Work that the deletion cancelled stays cancelled, atelier.retry_asset() begins it again. A collection of which nothing could be made is completed by a completed asset that comes back. P0002 for an unknown asset, and, with time and reason, for one that was purged; 55000 when its picture is being deleted already.';

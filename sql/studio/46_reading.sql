@@ -1,20 +1,20 @@
 -- Looking at assets.
 
-create view atelier.live_assets with (security_invoker = true) as
+create view atelier.live_assets with (security_invoker, security_barrier) as
 select a.id, a.client_id, a.collection_id, a.product_id, a.image_id, a.type, a.status, a.progress, a.settings, a.provider,
        a.error_message, a.job_id, a.pinned, a.regenerated_from, a.created_at, a.updated_at, a.completed_at
   from atelier.generated_assets a
  where a.deleted_at is null;
 comment on view atelier.live_assets is 'Assets that are not deleted.';
 
-create view atelier.deleted_assets with (security_invoker = true) as
+create view atelier.deleted_assets with (security_invoker, security_barrier) as
 select a.id, a.client_id, a.collection_id, a.product_id, a.image_id, a.type, a.status, a.progress, a.settings, a.provider,
        a.error_message, a.job_id, a.pinned, a.regenerated_from, a.created_at, a.updated_at, a.completed_at, a.deleted_at
   from atelier.generated_assets a
  where a.deleted_at is not null;
 comment on view atelier.deleted_assets is 'The recycle bin: assets that atelier.restore_asset() can bring back.';
 
-create view atelier.asset_history with (security_invoker = true) as
+create view atelier.asset_history with (security_invoker, security_barrier) as
 select a.client_id, a.product_id,
        row_number() over (partition by a.client_id, a.product_id order by a.created_at, a.id) as generation,
        a.id as asset_id, a.regenerated_from, a.type, a.status, a.image_id, a.settings, a.provider, a.created_at, a.completed_at
@@ -24,7 +24,7 @@ select a.client_id, a.product_id,
 comment on view atelier.asset_history is
     'The assets of each product that are not deleted, newest first; generation counts them from the oldest, 1.';
 
-create view atelier.generation_queue with (security_barrier) as
+create view atelier.generation_queue with (security_invoker, security_barrier) as
 select j.job_id, a.id as asset_id, a.client_id, a.product_id, a.collection_id, a.type, a.status as asset_status,
        j.state, j.reason, j.attempts, j.run_after, j.created_at
   from atelier.generated_assets a

@@ -163,6 +163,7 @@ begin
     v_missing := atelier_internal.missing_assets(v_collection);
     if v_missing <> '{}' or v_collection.selected_product_ids = '{}' then
         perform atelier_internal.refuse_incomplete(v_collection, array(select m.product_id from unnest(v_missing) as m), settings_override);
+        perform atelier_internal.refuse_over_quota(v_collection.client_id, cardinality(v_missing), 0);
     elsif v_collection.status = 'completed' then
         return;
     end if;
@@ -178,4 +179,4 @@ begin
 end
 $$;
 comment on function atelier.generate_collection(uuid, jsonb, text, integer) is
-    'Asks for the assets that a collection lacks, one for each selected product, all or none, and returns them in the order of the selection. A product whose asset failed has that one tried again, with the settings of now; one whose asset is done or under way is left alone, so that calling it again makes what is missing. Where nothing is, it returns no rows, and the collection ends as its assets did. settings_override goes over the settings of each (atelier.build_product_settings() shows them); priority as for create_generation_request. 55000 while the collection is a draft, analyzing or generating, and with all that lacks (photos, rooms, settings); 22023 for bad settings, P0002 for an unknown collection, 42704 unknown provider or default store, 42501 no USAGE on its foreign server.';
+    'Asks for the assets that a collection lacks, one for each selected product, all or none, and returns them in the order of the selection. A product whose asset failed has that one tried again, with the settings of now; one whose asset is done or under way is left alone, so that calling it again makes what is missing. Where nothing is, it returns no rows, and the collection ends as its assets did. settings_override goes over the settings of each (atelier.build_product_settings() shows them); priority as for create_generation_request. 55000 while the collection is a draft, analyzing or generating, and with all that lacks (photos, rooms, settings); 22023 for bad settings, P0002 for an unknown collection, 42704 unknown provider or default store, 42501 no USAGE on its foreign server, 53400 more than the limits of the client leave.';

@@ -1,6 +1,6 @@
 -- Looking at products and collections.
 
-create view atelier.collection_overview with (security_invoker = true) as
+create view atelier.collection_overview with (security_invoker, security_barrier) as
 select c.id as collection_id, c.client_id, c.name, c.status, c.error_message, cardinality(c.selected_product_ids) as products,
        i.inspirations, a.draft, a.pending, a.generating, a.completed, a.error, m.missing,
        coalesce(floor(a.percents::numeric / nullif(a.pending + a.generating + a.completed + a.error + m.missing, 0))::integer, 0) as progress,

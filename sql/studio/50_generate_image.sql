@@ -145,6 +145,10 @@ begin
      where a.id = s.subject_id and a.job_id = s.job_id and a.status = 'generating' and a.deleted_at is not null;
 
     -- Nobody wants the other pictures any more.
+    perform atelier_internal.give_back_generations(array_agg(s.client_id), array_agg(s.input -> 'counted'))
+       from unnest(p_settlements) as s
+      where s.job_id <> all (v_completed)
+     having count(*) > 0;
     perform atelier_internal.queue_deletions(
                 array_agg(row(s.result #>> '{object,store}', s.result #>> '{object,bucket}', s.result #>> '{object,key}', null)::atelier_internal.deletion_request),
                 'nobody wants the picture any more')
@@ -154,7 +158,7 @@ begin
 end
 $$;
 comment on function atelier_internal.settle_generate_image(atelier_internal.settlement[]) is
-    'Records the pictures and completes their assets. Assets deleted meanwhile go to error; pictures that nobody wants any more are deleted from the store.';
+    'Records the pictures and completes their assets. Assets deleted meanwhile go to error; pictures that nobody wants any more are deleted from the store and do not count against the quota.';
 
 create function atelier_internal.discard_generate_image(p_leases atelier_internal.lease[]) returns setof atelier_internal.deletion_request
 language sql stable
@@ -195,6 +199,14 @@ begin
            error_message = atelier_internal.failure_words(f.state, f.error_class, f.error_message)
       from found f
      where a.id = f.subject_id and f.status in ('pending', 'generating');
+
+    perform atelier_internal.give_back_generations(array_agg(h.client_id), array_agg(h.input -> 'counted'))
+       from unnest(p_failures) as f
+      cross join lateral (
+            select e.client_id, e.input from atelier_internal.history_failed e
+             where e.ring = atelier_internal.ring_slot(now()) and e.job_id = f.job_id limit 1) as h
+     having count(*) > 0;
 end
 $$;
-comment on function atelier_internal.fail_generate_image(atelier_internal.failure[]) is 'Puts the assets of failed and cancelled jobs to error, with the reason.';
+comment on function atelier_internal.fail_generate_image(atelier_internal.failure[]) is
+    'Puts the assets of failed and cancelled jobs to error, with the reason, and gives what was counted for them back.';

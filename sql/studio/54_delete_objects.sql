@@ -10,7 +10,12 @@ begin
         select i.id from atelier.images i
          where i.id = any (p_images)
            and (i.moving_to is not null
-                or exists (select from atelier.generated_assets a where a.image_id = i.id and a.deleted_at is null)
+                or exists (select from atelier.clients c where c.id = i.client_id and c.legal_hold is not null)
+                -- Restored and deleted again, an asset can be restored again.
+                or exists (select from atelier.generated_assets a
+                            where a.image_id = i.id
+                              and (a.deleted_at is null or a.deleted_at > now() - atelier_internal.setting('asset_undo_window')::interval))
+                or exists (select from atelier.uploads u where u.image_id = i.id and u.confirmed_at is not null and u.rejected_at is null)
                 or exists (select from atelier.product_images p where p.image_id = i.id)
                 or exists (select from atelier.inspiration_images n where n.image_id = i.id)
                 or exists (select from atelier_internal.jobs j where j.id = i.job_id))
@@ -24,7 +29,40 @@ begin
 end
 $$;
 comment on function atelier_internal.images_in_use(uuid[]) is
-    'Those images that an asset shows, a product is shown by, a collection follows, or a live job works with.';
+    'Those images that may not be purged: that an asset shows or can be restored with, a product is shown by, a collection follows, a live job works with, that somebody uploaded and confirmed, or whose client is under legal hold.';
+
+create function atelier_internal.is_left_over(p_image uuid) returns boolean
+language sql stable
+set search_path = pg_catalog, pg_temp
+return exists (select from atelier.images i where i.id = p_image and i.metadata ->> 'source' = 'generated')
+   and not exists (select from atelier.generated_assets a where a.image_id = p_image)
+   and not exists (select from atelier.product_images p where p.image_id = p_image)
+   and not exists (select from atelier.inspiration_images n where n.image_id = p_image);
+comment on function atelier_internal.is_left_over(uuid) is
+    'Whether an image is a generated one that nothing shows any more. What keeps it, such as a legal hold, a job, a move or a row of somebody''s own, does not queue it for deletion once more when it ends.';
+
+create function atelier_internal.refuse_removals(p_images uuid[], out held uuid[], out locked uuid[])
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_free uuid[] := (select l.p_images from atelier_internal.lock_for_removal(p_images, '{}') as l);
+    v_entry record;
+begin
+    held := '{}';
+    locked := array(select v.id from unnest(p_images) as v (id) where v.id <> all (v_free));
+    for v_entry in select t.id, t.reason from atelier_internal.try_removal('image', v_free, true) as t loop
+        if v_entry.reason is null then
+            locked := locked || v_entry.id;
+        else
+            held := held || v_entry.id;
+            perform atelier_internal.list_as_held(array(select e from atelier_internal.purge_entries(array[v_entry.id], '{}') as e), v_entry.reason);
+        end if;
+    end loop;
+end
+$$;
+comment on function atelier_internal.refuse_removals(uuid[]) is
+    'Tries out whether the rows of images, and of their deleted assets, could be removed: before their objects are. Returns those that something else refers to, which are listed as held, and those that somebody holds locked.';
 
 create function atelier_internal.prepare_delete_objects(p_leases atelier_internal.lease[])
 returns table (job_id uuid, request jsonb, error_class text, error_message text)
@@ -38,28 +76,50 @@ declare
         select d from atelier_internal.object_deletions d where d.job_id = any (v_jobs) for update skip locked);
     v_doomed atelier_internal.object_deletions[];
     v_held bigint[];
+    v_waiting bigint[];
     v_locked bigint[];
     v_arriving bigint[];
     v_used uuid[];
+    v_refused record;
+    v_clients uuid[];
 begin
-    -- Whoever is about to use an image holds a lock on it, so that whoever comes after this look finds it deleting.
+    -- Whoever is about to use an image holds a lock on it, so that whoever comes after this look finds it deleting. So does
+    -- whoever is about to place a legal hold, on the client.
     select coalesce(array_agg(r) filter (where i.id is null or mine.id is not null), '{}'),
            coalesce(array_agg(r.id) filter (where i.id is not null and mine.id is null), '{}')
       into v_rows, v_locked
       from unnest(v_rows) as r
       left join atelier.images i on i.id = r.image_id
-      left join lateral (select own.id from atelier.images own where own.id = i.id for update skip locked) as mine on true;
+      left join lateral (select own.id from atelier.images own join atelier.clients c on c.id = own.client_id
+                          where own.id = i.id for update of own skip locked for share of c skip locked) as mine on true;
     v_used := atelier_internal.images_in_use(array(select r.image_id from unnest(v_rows) as r where r.image_id is not null));
+    select r.* into v_refused
+      from atelier_internal.refuse_removals(array(
+               select i.id from unnest(v_rows) as d
+                 join atelier.images i on i.id = d.image_id
+                where i.status <> 'deleting' and i.id <> all (v_used)
+                  and i.store = d.store and i.s3_bucket = d.bucket and i.s3_key = d.key)) as r;
+    v_used := v_used || v_refused.held;
+    select coalesce(array_agg(r) filter (where (r.image_id = any (v_refused.locked)) is not true), '{}'),
+           v_locked || coalesce(array_agg(r.id) filter (where r.image_id = any (v_refused.locked)), '{}')
+      into v_rows, v_locked
+      from unnest(v_rows) as r;
 
+    v_clients := atelier_internal.clients_to_purge(array(
+        select distinct atelier_internal.client_of_key(r.key) from unnest(v_rows) as r where r.image_id is null and r.ordered_at is null));
     with places as materialized (
         select n.store, atelier_internal.stores_at(n.store) as stores from (select distinct r.store from unnest(v_rows) as r) as n
     ), judged as materialized (
         select r,
                case when i.id is null and r.ordered_at is null and exists (
                         select from atelier.images m where m.moving_to = any (p.stores) and m.s3_key = r.key) then 'arriving'
+                    when i.id is null and r.image_id is null and r.ordered_at is null and c.id is not null and c.id <> all (v_clients)
+                    then case when c.legal_hold is null then 'arriving' else 'waiting' end
                     when i.id is null then 'doomed'
-                    when i.id is distinct from r.image_id or i.status <> 'deleting' and i.id = any (v_used) then 'held'
-                    else 'doomed' end as verdict
+                    when i.id is distinct from r.image_id then 'held'
+                    when i.status = 'deleting' or i.id <> all (v_used) then 'doomed'
+                    when atelier_internal.is_left_over(i.id) then 'waiting'
+                    else 'held' end as verdict
           from unnest(v_rows) as r
           join places p on p.store = r.store
           left join lateral (
@@ -68,17 +128,20 @@ begin
                    -- An upload that was refused keeps its row, to say why, but not its object.
                    and (h.id = r.image_id or not exists (select from atelier.uploads u where u.image_id = h.id and u.rejected_at is not null))
                  order by h.id is not distinct from r.image_id limit 1) as i on true
+          left join atelier.clients c on c.id = atelier_internal.client_of_key(r.key)
     )
     select coalesce(array_agg(j.r) filter (where j.verdict = 'doomed'), '{}'),
            coalesce(array_agg((j.r).id) filter (where j.verdict = 'held'), '{}'),
+           coalesce(array_agg((j.r).id) filter (where j.verdict = 'waiting'), '{}'),
            coalesce(array_agg((j.r).id) filter (where j.verdict = 'arriving'), '{}')
-      into v_doomed, v_held, v_arriving
+      into v_doomed, v_held, v_waiting, v_arriving
       from judged j;
 
     delete from atelier_internal.object_deletions d where d.id = any (v_held);
     update atelier_internal.object_deletions d
        set job_id = null, run_after = now() + least(interval '1 minute', greatest(interval '1 second', now() - d.queued_at))
      where d.id = any (v_locked || v_arriving);
+    update atelier_internal.object_deletions d set job_id = null, run_after = now() + interval '1 day' where d.id = any (v_waiting);
     update atelier_internal.object_deletions d set ordered_at = now()
      where d.id = any (array(select r.id from unnest(v_doomed) as r where r.ordered_at is null));
     update atelier.images i set status = 'deleting', error_class = null, error_message = null
@@ -105,7 +168,7 @@ begin
 end
 $$;
 comment on function atelier_internal.prepare_delete_objects(atelier_internal.lease[]) is
-    'Builds the orders to delete objects. What a row holds is taken out of the queue and left alone, what somebody holds locked comes later; an image that is purged becomes deleting.';
+    'Builds the orders to delete objects. What a row holds is taken out of the queue and left alone, what somebody holds locked comes later, and a day later what a legal hold keeps and an image that cannot go yet, where nobody would queue it again; an image that is purged becomes deleting.';
 
 create function atelier_internal.purge_images(p_images uuid[]) returns uuid[]
 language plpgsql
@@ -113,30 +176,25 @@ set search_path = pg_catalog, pg_temp
 set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off set plan_cache_mode = force_generic_plan
 as $$
 declare
-    v_images uuid[] := array(
-        select i.id from atelier.images i where i.id = any (p_images) and i.status = 'deleting' for update skip locked);
-    v_assets uuid[] := array(
-        select a.id from atelier.generated_assets a
-         where a.image_id = any (v_images) and a.deleted_at is not null for update skip locked);
-    v_kept uuid[];
+    v_images uuid[] := (
+        select l.p_images from atelier_internal.lock_for_removal(
+                   array(select i.id from atelier.images i where i.id = any (p_images) and i.status = 'deleting'), '{}') as l);
+    v_entries atelier_internal.purge_log[] := array(select e from atelier_internal.purge_entries(v_images, '{}') as e);
 begin
-    -- An asset that was made anew from one of them forgets it: so that row is changed too.
-    with mine as (
-        select n.id from atelier.generated_assets n where n.regenerated_from = any (v_assets) for no key update skip locked
-    )
-    select coalesce(array_agg(n.regenerated_from), '{}') into v_kept
-      from atelier.generated_assets n
-     where n.regenerated_from = any (v_assets) and n.id not in (select m.id from mine m);
-    v_images := array(
-        select v.id from unnest(v_images) as v (id)
-         where not exists (select from atelier.generated_assets a where a.image_id = v.id and (a.id <> all (v_assets) or a.id = any (v_kept))));
-    delete from atelier.generated_assets a where a.id = any (v_assets) and a.image_id = any (v_images);
-    delete from atelier.images i where i.id = any (v_images);
+    -- What came to refer to one of them since its deletion was decided keeps the row, without its object, until it is gone.
+    perform atelier_internal.note_held('purge_assets', 'image', t.id,
+                                       (select i.client_id from atelier.images i where i.id = t.id), 'its object is gone, but: ' || t.reason)
+       from atelier_internal.try_removal('image', v_images, false) as t
+      where t.reason is not null;
+    perform atelier_internal.record_purge(array(
+        select e from unnest(v_entries) as e
+         where not exists (select from atelier.images i where i.id = e.entity_id)
+           and not exists (select from atelier.generated_assets a where a.id = e.entity_id)));
     return array(select i.id from atelier.images i where i.id = any (p_images) and i.status = 'deleting');
 end
 $$;
 comment on function atelier_internal.purge_images(uuid[]) is
-    'Removes the rows of images whose objects are gone, and the deleted assets that they belonged to. Returns those left because somebody holds one of the rows locked.';
+    'Removes the rows of images whose objects are gone, and the deleted assets that they belonged to. Returns those left because somebody holds one of the rows locked, or because something else refers to them, which is listed as held.';
 
 create function atelier_internal.settle_delete_objects(p_settlements atelier_internal.settlement[]) returns void
 language plpgsql
@@ -177,8 +235,11 @@ begin
      where d.id = any (v_gone) and not d.requeued and (d.image_id is null or d.image_id <> all (v_images));
     update atelier_internal.object_deletions d
        set job_id = null, requeued = false, ordered_at = case when d.image_id is not null then d.ordered_at end,
-           run_after = greatest(d.run_after, now() + interval '1 second')
-     where d.id = any (v_gone);
+           run_after = greatest(d.run_after, now() + case when h.reason is null then interval '1 second' else interval '1 hour' end),
+           error_class = case when h.reason is not null then 'storage_failed' end, error_message = h.reason
+      from atelier_internal.object_deletions o
+      left join atelier_internal.purge_log h on h.action = 'held' and h.entity = 'image' and h.entity_id = o.image_id and h.at = now()
+     where d.id = any (v_gone) and o.id = d.id;
     with waits as materialized (
         select t.tries, atelier_internal.deletion_backoff(t.tries + 1) as wait
           from (select distinct r.tries from unnest(v_rows) as r) as t
@@ -218,3 +279,31 @@ end
 $$;
 comment on function atelier_internal.fail_delete_objects(atelier_internal.failure[]) is
     'Lets the objects of a job that ended otherwise be deleted by another one, after a backoff.';
+
+-- What nobody shows and nobody uses any more, and nobody but the engine made, goes by itself.
+create function atelier_internal.queue_unused_images() returns trigger
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform atelier_internal.queue_deletions(
+                array_agg(row(i.store, i.s3_bucket, i.s3_key, i.id)::atelier_internal.deletion_request), 'nobody uses it any more')
+       from (select distinct r.image_id from removed r) as r
+       join atelier.images i on i.id = r.image_id
+      where i.status <> 'deleting' and i.metadata ->> 'source' = 'generated'
+     having count(*) > 0;
+    return null;
+end
+$$;
+comment on function atelier_internal.queue_unused_images() is
+    'Queues the generated pictures that removed rows referred to for their purge, which leaves alone what is in use.';
+
+create trigger image_unused after delete on atelier.generated_assets
+    referencing old table as removed
+    for each statement execute function atelier_internal.queue_unused_images();
+create trigger image_unused after delete on atelier.product_images
+    referencing old table as removed
+    for each statement execute function atelier_internal.queue_unused_images();
+create trigger image_unused after delete on atelier.inspiration_images
+    referencing old table as removed
+    for each statement execute function atelier_internal.queue_unused_images();

@@ -63,6 +63,7 @@ begin
     update atelier.images i set moving_to = "to", job_id = j.job_id
       from unnest(v_ids, v_jobs) as j (image_id, job_id)
      where i.id = j.image_id;
+    perform atelier_internal.audit('objects.moving', 'store', null, null, jsonb_build_object('from', "from", 'to', "to", 'images', cardinality(v_jobs)));
     return cardinality(v_jobs);
 end
 $$;

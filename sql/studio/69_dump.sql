@@ -1,6 +1,8 @@
 -- What pg_dump keeps of the studio: all rows that people made, and of the rule tables those that the install script did not write.
 
 select pg_extension_config_dump('atelier.clients', '');
+select pg_extension_config_dump('atelier_internal.tiers', 'where not built_in');
+select pg_extension_config_dump('atelier_internal.usage_counts', '');
 select pg_extension_config_dump('atelier.users', '');
 select pg_extension_config_dump('atelier.members', '');
 select pg_extension_config_dump('atelier.products', '');

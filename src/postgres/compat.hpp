@@ -23,6 +23,15 @@ inline bool owns_database(Oid database, Oid role) {
 #endif
 }
 
+// A number that no other living backend has, from 1 up to the number of backends that the server can have.
+inline int backend_number() noexcept {
+#if PG_VERSION_NUM >= 170000
+    return MyProcNumber + 1;
+#else
+    return MyBackendId;
+#endif
+}
+
 // 17 gives extensions wait events with names of their own; before, pg_stat_activity shows "Extension".
 inline std::uint32_t wait_event(const char* name) {
 #if PG_VERSION_NUM >= 170000

@@ -348,6 +348,38 @@ void maintain() {
     call_postgres(run_for_nothing, call);
 }
 
+std::vector<std::string> late_tasks() {
+    std::vector<std::string> tasks;
+    call_postgres<std::vector<std::string>>(
+        [](std::vector<std::string>& out) {
+            static Statement statement{"select task from atelier_internal.late_tasks() as task", 0, {}};
+            Datums values;
+            execute(statement, values);
+            for (std::uint64_t row = 0; row < SPI_processed; ++row) {
+                if (const char* task = SPI_getvalue(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, 1))
+                    out.emplace_back(task);
+            }
+        },
+        tasks);
+    return tasks;
+}
+
+bool run_task(const std::string& task) {
+    struct Call {
+        const std::string& task;
+        bool more;
+    } call{task, false};
+    call_postgres<Call>(
+        [](Call& c) {
+            static Statement statement{"select atelier_internal.run_task($1)", 1, {TEXTOID}};
+            Datums values = {text_datum(c.task)};
+            execute(statement, values);
+            c.more = DatumGetBool(cell(0, 1));
+        },
+        call);
+    return call.more;
+}
+
 void raise_alert(const std::string& kind, const std::string& message, const std::string& hint) {
     struct Call {
         const std::string& kind;

@@ -66,6 +66,10 @@ LockedAttempts release(std::int64_t epoch, const std::vector<std::int64_t>& atte
 LockedAttempts drain(std::int64_t epoch, const std::vector<std::int64_t>& attempts);
 
 void maintain();
+// Names of the tasks that nobody has run for too long.
+std::vector<std::string> late_tasks();
+// One batch of a task. True: there may be more to do.
+bool run_task(const std::string& task);
 void resolve_alert(const std::string& kind);
 void raise_alert(const std::string& kind, const std::string& message, const std::string& hint);
 void notify_listeners();

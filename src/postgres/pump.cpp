@@ -13,7 +13,6 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 constexpr seconds busy_sweep_every{10};
-constexpr std::chrono::hours maintain_every{1};
 constexpr seconds deadline_grace{30};  // the executor's own clock goes first
 constexpr std::size_t most_output_bytes = std::size_t{4} << 20;
 constexpr std::size_t most_answer_bytes = std::size_t{32} << 20;
@@ -103,7 +102,8 @@ core::Instant Pump::next_action(core::Instant now) const {
     core::Instant at = maintain_at_;
     if (may_read()) at = std::min(at, in_flight_.next_deadline().value_or(core::Instant::max()));
     if (!begun_) return std::max(begin_at_, not_before_);
-    if (notify_wanted_ || !alerts_.empty() || !plan(now).empty()) return std::max(now, not_before_);
+    if (notify_wanted_ || !alerts_.empty() || !late_tasks_.empty() || !plan(now).empty())
+        return std::max(now, not_before_);
     at = std::min(at, retry_locked_at_.value_or(core::Instant::max()));
     if (leasing_) at = std::min(at, sweep_at());
     if (leasing_ && next_due_ != Notes::never) {
@@ -307,12 +307,10 @@ void Pump::after_turn(core::Instant now) {
             engine::raise_alert(alert.kind, alert.message, alert.hint);
         }
         transaction.commit();
+    } else if (!late_tasks_.empty()) {
+        run_late_task(now);
     } else if (now >= maintain_at_) {
-        maintain_at_ = now + maintain_every;
-        Transaction transaction(slot_, "pg_atelier: maintain");
-        engine::maintain();
-        transaction.commit();
-        due_stale_ = true;
+        maintain(now);
     }
 }
 

@@ -53,7 +53,10 @@ class Pump {
     void publish();
 
     // For the end: no lease from now on; orders that never left are given back.
-    void stop_leasing() noexcept { leasing_ = false; }
+    void stop_leasing() noexcept {
+        leasing_ = false;
+        late_tasks_.clear();
+    }
     void give_back_unsent(const std::vector<std::int64_t>& attempts);
     // Gives back what is still in flight, as lost without anybody's fault. Paid orders stay leased.
     void give_back_rest(const std::string& message);
@@ -127,6 +130,9 @@ class Pump {
     void cancel(const std::vector<std::int64_t>& attempts);
     void notify();
     void after_turn(core::Instant now);
+    void maintain(core::Instant now);
+    // One batch of the first late task, in a transaction of its own.
+    void run_late_task(core::Instant now);
     void answer_for(std::int64_t attempt, const Order& order, core::ErrorClass error_class, const char* message);
 
     // Shown in workers_state(); '' = none.
@@ -216,6 +222,8 @@ class Pump {
     core::Instant swept_at_{};
     core::Instant begin_at_{};
     core::Instant maintain_at_{};
+    std::deque<std::string> late_tasks_;
+    core::Instant late_tasks_until_{};
     core::Instant not_before_{};
     int failures_ = 0;
     std::string logged_error_;

@@ -26,6 +26,8 @@ constexpr int megabyte_kb = 1024;
 // Read by SQL alone, through setting().
 int attempt_ttl_s;
 int asset_undo_window_s;
+int client_asset_soft_limit;
+int error_asset_ttl_s;
 int backoff_base_ms;
 char* default_provider;
 char* default_store;
@@ -36,6 +38,11 @@ int job_ttl_completed_s;
 int job_ttl_failed_s;
 int max_attempts;
 int max_image_kb;
+char* request_namespace;
+int purge_log_ttl_s;
+char* quota_timezone;
+bool single_client_per_user;
+int upload_ttl_s;
 bool notify_events;
 char* prompt_template;
 bool settings_strict;
@@ -86,6 +93,19 @@ bool check_prompt_template(char** value, void** /*extra*/, GucSource /*source*/)
     return true;
 }
 
+bool check_namespace(char** value, void** /*extra*/, GucSource /*source*/) {
+    const std::string_view text = *value;
+    if (text == "client" || text == "admin") return true;
+    GUC_check_errhint("Namespaces are client and admin.");
+    return false;
+}
+
+bool check_timezone(char** value, void** /*extra*/, GucSource /*source*/) {
+    if (pg_tzset(*value) != nullptr) return true;
+    GUC_check_errhint("SELECT name FROM pg_timezone_names lists the time zones.");
+    return false;
+}
+
 const IntegerSetting integers[] = {
     {"pg_atelier.asset_undo_window", "How long a soft-deleted asset can be restored.",
      "After it the purge removes the row and the stored bytes.", &asset_undo_window_s, 30 * day_s, 0, 3650 * day_s,
@@ -95,9 +115,15 @@ const IntegerSetting integers[] = {
     {"pg_atelier.backoff_base", "Wait before the first retry of a job.",
      "Each further retry waits about twice as long as the one before, with jitter.", &backoff_base_ms, 2 * second_ms, 1,
      hour_s* second_ms, PGC_SUSET, GUC_UNIT_MS},
+    {"pg_atelier.client_asset_soft_limit", "How many assets of a client are worth a warning.",
+     "At nine tenths of it an alert is raised; nothing is ever refused for it. 0: no warning.",
+     &client_asset_soft_limit, 10000, 0, 1000000000, PGC_SUSET, 0},
     {"pg_atelier.drain_timeout", "How long an executor without its worker lets paid calls that are under way end.",
      "Their answers are taken up by the next worker.", &drain_timeout_ms, minute_s* second_ms, 0, hour_s* second_ms,
      PGC_SIGHUP, GUC_UNIT_MS},
+    {"pg_atelier.error_asset_ttl", "How long assets in status error are kept.",
+     "After it they are deleted as by soft_delete_asset() and can be restored for pg_atelier.asset_undo_window.",
+     &error_asset_ttl_s, 7 * day_s, 0, 3650 * day_s, PGC_SUSET, GUC_UNIT_S},
     {"pg_atelier.event_ttl", "How long events are kept.", nullptr, &event_ttl_s, 30 * day_s, day_s, ring_s, PGC_SUSET,
      GUC_UNIT_S},
     {"pg_atelier.job_timeout", "Time an attempt may take when its step names none.", nullptr, &job_timeout_ms,
@@ -117,6 +143,8 @@ const IntegerSetting integers[] = {
     {"pg_atelier.poll_interval", "How often an idle worker looks for work that no commit announced.",
      "Committed work wakes the worker at once; this finds what was committed in two phases.", &poll_interval_ms,
      minute_s* second_ms, 100, day_s* second_ms, PGC_SIGHUP, GUC_UNIT_MS},
+    {"pg_atelier.purge_log_ttl", "How long the log of the purge is kept.", nullptr, &purge_log_ttl_s, 365 * day_s,
+     day_s, 3650 * day_s, PGC_SUSET, GUC_UNIT_S},
     {"pg_atelier.shutdown_wait", "How long a stopping worker waits for answers that are under way.", nullptr,
      &shutdown_wait_ms, 10 * second_ms, 0, hour_s* second_ms, PGC_SIGHUP, GUC_UNIT_MS},
     {"pg_atelier.spool_limit", "Most bytes of paid answers that an executor keeps on disk until they are settled.",
@@ -124,6 +152,9 @@ const IntegerSetting integers[] = {
      1024 * 1024 * megabyte_kb, PGC_SIGHUP, GUC_UNIT_KB},
     {"pg_atelier.turn_limit", "Most jobs leased or settled in one transaction of a worker.", nullptr, &turn_limit, 1000,
      1, 100000, PGC_SIGHUP, 0},
+    {"pg_atelier.upload_ttl", "How long an upload may stay unconfirmed.",
+     "After it the purge removes its row and what was put into the store.", &upload_ttl_s, day_s, hour_s, 365 * day_s,
+     PGC_SUSET, GUC_UNIT_S},
 };
 
 struct SwitchSetting {
@@ -140,6 +171,8 @@ const SwitchSetting switches[] = {
      "Events are read with atelier.events_after(), with or without it.", &notify_events, false, PGC_SIGHUP},
     {"pg_atelier.settings_strict", "Whether unknown settings of a request are refused.", "Off: they are ignored.",
      &settings_strict, true, PGC_USERSET},
+    {"pg_atelier.single_client_per_user", "Whether a user can be an active member of one client only.",
+     "Off: of several; set_context() then has to be told which.", &single_client_per_user, true, PGC_SUSET},
 };
 
 const TextSetting texts[] = {
@@ -152,18 +185,26 @@ const TextSetting texts[] = {
      "A physical copy of a cluster cannot know that it is one: the engine pauses when this differs from what it "
      "recorded.",
      &instance, "", PGC_SIGHUP},
+    {"pg_atelier.namespace", "Application that asks: client or admin.",
+     "Stands on each job, for those who watch. ALTER ROLE ... SET pg_atelier.namespace = 'admin' suits the role of an "
+     "admin application.",
+     &request_namespace, "client", PGC_USERSET, check_namespace},
     {"pg_atelier.program_directory", "Directory of the programs pg_atelier_executor and pg_atelier_media.",
      "Empty: PostgreSQL's package library directory.", &program_directory, "", PGC_SUSET},
     {"pg_atelier.prompt_template", "Opening sentence of the prompts that a collection's settings do not name.",
      "{style} and {roomType} stand for the words of the settings and are left out where these are unspecified. Empty: "
      "the prompt begins as for a single request.",
      &prompt_template, "Beautiful {style} scene featuring the product", PGC_USERSET, check_prompt_template},
+    {"pg_atelier.quota_timezone", "Time zone whose days and months quotas count.", nullptr, &quota_timezone, "UTC",
+     PGC_SUSET, check_timezone},
     {"pg_atelier.spool_directory", "Directory in which executors keep what must survive them.",
      "Each database has a directory of its own in it: <system identifier>-<database oid>. Empty: pg_atelier/<database "
      "oid>/spool below the data directory.",
      &spool_directory, "", PGC_SUSET},
     {"pg_atelier.store_directory", "Directory of the store \"file\".",
-     "Empty: pg_atelier/<database oid>/store below the data directory.", &store_directory, "", PGC_SUSET},
+     "Empty: pg_atelier/<database oid>/store below the data directory. A directory belongs to one database: set it by "
+     "ALTER DATABASE.",
+     &store_directory, "", PGC_SUSET},
 };
 
 }  // namespace

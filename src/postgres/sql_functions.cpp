@@ -1,10 +1,12 @@
 // The small SQL-callable functions: identity, random values, settings, whether the library is preloaded.
 // Their declarations stand in sql/engine/02_module.sql. All locals are plain data: no guard is needed.
 
+#include "postgres/compat.hpp"
 #include "postgres/identity.hpp"
 #include "postgres/prelude.hpp"
 #include "postgres/shared_memory.hpp"
 #include "postgres/wake.hpp"
+#include "postgres/worker.hpp"
 
 namespace atelier::postgres {
 
@@ -37,6 +39,20 @@ void make_uuid_v7(pg_uuid_t& uuid) {
     uuid.data[8] = static_cast<unsigned char>((uuid.data[8] & 0x3f) | 0x80);
 }
 
+// The kernel draws a new one at each boot; empty where it does not tell.
+text* boot_id() {
+    char id[64] = "";
+    const int file = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+    ssize_t length = 0;
+    if (file >= 0) {
+        length = read(file, id, sizeof id);
+        close(file);
+    }
+    while (length > 0 && id[length - 1] == '\n')
+        --length;
+    return cstring_to_text_with_len(id, static_cast<int>(std::max<ssize_t>(length, 0)));
+}
+
 }  // namespace
 }  // namespace atelier::postgres
 
@@ -52,6 +68,9 @@ PG_FUNCTION_INFO_V1(atelier_instance_id);
 PG_FUNCTION_INFO_V1(atelier_system_identifier);
 PG_FUNCTION_INFO_V1(atelier_file_store_directory);
 PG_FUNCTION_INFO_V1(atelier_build_id);
+PG_FUNCTION_INFO_V1(atelier_boot_clock);
+PG_FUNCTION_INFO_V1(atelier_own_slot);
+PG_FUNCTION_INFO_V1(atelier_run_by);
 
 PGDLLEXPORT Datum atelier_preloaded(PG_FUNCTION_ARGS) {
     (void)fcinfo;
@@ -123,6 +142,36 @@ PGDLLEXPORT Datum atelier_build_id(PG_FUNCTION_ARGS) {
     (void)fcinfo;
     const std::string_view id = atelier::core::build_id();
     PG_RETURN_TEXT_P(cstring_to_text_with_len(id.data(), static_cast<int>(id.size())));
+}
+
+PGDLLEXPORT Datum atelier_boot_clock(PG_FUNCTION_ARGS) {
+    TupleDesc row;
+    if (get_call_result_type(fcinfo, nullptr, &row) != TYPEFUNC_COMPOSITE) {
+        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("boot_clock() returns a row")));
+    }
+    timespec now;
+    clock_gettime(CLOCK_BOOTTIME, &now);
+    Datum values[2] = {PointerGetDatum(atelier::postgres::boot_id()),
+                       Float8GetDatum(static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) / 1e9)};
+    bool nulls[2] = {false, false};
+    PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(row), values, nulls)));
+}
+
+// A prepared transaction outlives its backend, whose number another one then gets: the worker, which waits for nobody,
+// has a slot that no session ever had.
+PGDLLEXPORT Datum atelier_own_slot(PG_FUNCTION_ARGS) {
+    (void)fcinfo;
+    using namespace atelier::postgres;
+    PG_RETURN_INT32(is_worker() ? -1 : compat::backend_number());
+}
+
+PGDLLEXPORT Datum atelier_run_by(PG_FUNCTION_ARGS) {
+    (void)fcinfo;
+    if (atelier::postgres::is_worker()) PG_RETURN_TEXT_P(cstring_to_text("worker"));
+    // pg_cron's background workers are told by their library; its sessions name themselves.
+    const char* by = MyBgworkerEntry != nullptr ? MyBgworkerEntry->bgw_library_name : application_name;
+    const bool pg_cron = by != nullptr && strcmp(by, "pg_cron") == 0;
+    PG_RETURN_TEXT_P(cstring_to_text(pg_cron ? "pg_cron" : "session"));
 }
 
 }  // extern "C"

@@ -39,7 +39,8 @@ void begin(Beginning& beginning) {
     PushActiveSnapshot(GetTransactionSnapshot());
     beginning.extension_gone = get_extension_oid("pg_atelier", true) != own_extension;
     if (beginning.extension_gone) return;
-    SetUserIdAndSecContext(get_role_oid("atelier_owner", false), SECURITY_LOCAL_USERID_CHANGE);
+    // The engine works for all tenants: the policies on the owner's own tables are for what sessions ask of it.
+    SetUserIdAndSecContext(get_role_oid("atelier_owner", false), SECURITY_LOCAL_USERID_CHANGE | SECURITY_NOFORCE_RLS);
     SPI_connect();
 }
 

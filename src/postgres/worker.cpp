@@ -30,6 +30,7 @@ struct Start {
 
 constexpr std::int32_t lock_class = 0x6174656c;  // "atel"
 constexpr std::int32_t lock_object = 1;
+constexpr const char* main_function = "atelier_worker_main";
 constexpr int lock_attempts = 50;
 constexpr long lock_step_ms = 100;
 
@@ -186,7 +187,7 @@ void describe_worker(BackgroundWorker& worker, int position, Oid database, std::
     worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
     worker.bgw_restart_time = BGW_NEVER_RESTART;
     strlcpy(worker.bgw_library_name, "pg_atelier", sizeof worker.bgw_library_name);
-    strlcpy(worker.bgw_function_name, "atelier_worker_main", sizeof worker.bgw_function_name);
+    strlcpy(worker.bgw_function_name, main_function, sizeof worker.bgw_function_name);
     snprintf(worker.bgw_name, sizeof worker.bgw_name, "pg_atelier worker for database %u", database);
     strlcpy(worker.bgw_type, "pg_atelier worker", sizeof worker.bgw_type);
     worker.bgw_main_arg = Int32GetDatum(position);
@@ -194,6 +195,10 @@ void describe_worker(BackgroundWorker& worker, int position, Oid database, std::
     const Assignment assignment{database, ticket};
     static_assert(sizeof assignment <= sizeof worker.bgw_extra);
     std::memcpy(worker.bgw_extra, &assignment, sizeof assignment);
+}
+
+bool is_worker() noexcept {
+    return MyBgworkerEntry != nullptr && std::strcmp(MyBgworkerEntry->bgw_function_name, main_function) == 0;
 }
 
 }  // namespace atelier::postgres

@@ -9,4 +9,7 @@ namespace atelier::postgres {
 // Fills in the registration of the worker of a database, for the slot at `position` and the incarnation `ticket`.
 void describe_worker(BackgroundWorker& worker, int position, Oid database, std::uint64_t ticket);
 
+// Whether this process is the worker of a database.
+bool is_worker() noexcept;
+
 }  // namespace atelier::postgres

@@ -23,6 +23,7 @@ end
 $$;
 
 select atelier.create_client('Bench', 'bench') as client \gset
+select null from atelier.set_client_tier(:'client', 'enterprise');
 create table bench.client as select :'client'::uuid as id;
 insert into atelier.products (client_id, name, sku, category, room_types, metadata)
 select :'client', 'Chair ' || n, to_char(n, '"P-"FM0000'), 'chair', '{living_room}', '{"materials": ["oak"], "colors": ["brown"], "tags": ["solid"]}'

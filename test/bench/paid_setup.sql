@@ -5,6 +5,7 @@ create server studio foreign data wrapper atelier_gemini
 create user mapping for atelier_owner server studio options (api_key :'key');
 select atelier.set_lane_limit('studio', 'test-image', 100);
 select atelier.create_client('Bench', 'bench') as client \gset
+select null from atelier.set_client_tier(:'client', 'enterprise');
 select 'clients/' || :'client' || '/photos/chair.png' as photo \gset
 \setenv PHOTO :photo
 \setenv STORE `psql -XAtc 'select atelier.store_path()'`

@@ -1,6 +1,6 @@
 -- Rules that every object of the extension obeys, asked from the catalog; each test names the offenders.
 begin;
-select plan(10);
+select plan(11);
 
 create temporary view ours as
 select p.oid, p.proname, n.nspname, format('%s.%s(%s)', n.nspname, p.proname, pg_get_function_identity_arguments(p.oid)) as name,
@@ -49,6 +49,10 @@ select is_empty(
          from pg_class c, aclexplode(c.relacl) a
         where c.relnamespace in ('atelier'::regnamespace, 'atelier_internal'::regnamespace) and a.grantee = 0 $$,
     'nothing is granted to PUBLIC');
+
+select is_empty($$ select m.entity, f.name[1] from atelier.lifecycle_map m cross join lateral regexp_matches(m.moved_by, '([a-z_]+)\(\)', 'g') as f (name)
+                    where not exists (select from pg_proc p where p.pronamespace = 'atelier'::regnamespace and p.proname = f.name[1]) $$,
+    'lifecycle_map: names functions that exist');
 
 create function pg_temp.unreadable() returns setof text language plpgsql as $$
 declare

@@ -19,7 +19,7 @@ select is(pg_temp.error_of(format('select atelier.analyze_collection(%L, %L)', :
 select is(pg_temp.state_of(:'c'), 'draft', 'S2-50: and nothing has begun');
 alter server studio options (add json_model 'thinker');
 create role answers_shop login in role atelier_app;
-select matches(pg_temp.error_of(format('set local role answers_shop; select atelier.analyze_collection(%L, %L)', :'c', 'studio')), '^42501 \| permission denied for provider "studio"', 'S2-50: only who may use a provider may have it analyse');
+select matches(pg_temp.refusal_for('answers_shop', pg_temp.member_of(:'north'), format('select atelier.analyze_collection(%L, %L)', :'c', 'studio')), '^42501 \| permission denied for provider "studio"', 'S2-50: only who may use a provider may have it analyse');
 set local pg_atelier.default_provider = 'studio';
 select count(*) as started from atelier.analyze_collection(:'c') \gset
 set local pg_atelier.default_provider = 'offline';

@@ -268,7 +268,10 @@ select matches(pg_temp.error_of(format('select atelier.list_products(%s)', repla
 select matches(pg_temp.error_of(format('select atelier.list_products(%L, after => %L)', :'east', :'chair')), '^P0002', 'S0-30: another client''s product is no mark');
 
 -- As an application
+select pg_temp.member_of(:'north') as member \gset
+savepoint application;
 set local role atelier_app;
+select atelier.set_context(:'member');
 select atelier.create_collection(:'north', 'As an application', array[:'chair']::uuid[], pg_temp.whole() - 'roomType') as applied \gset
 select count(*) as applied_jobs from atelier.analyze_collection(:'applied') \gset
 select count(*) as applied_seen from atelier.collection_overview where collection_id = :'applied' \gset
@@ -277,6 +280,7 @@ select atelier.collection_status(:'applied') ->> 'status' as applied_status \gse
 select atelier.delete_collection(:'applied') as applied_deleted \gset
 reset role;
 select is(concat_ws(' ', :'applied_jobs', :'applied_seen', :'applied_inspirations', :'applied_status'), '1 1 0 analyzing', 'S0-90: applications make, read and delete collections');
+rollback to savepoint application;
 
 -- Drafts
 select atelier.create_generation_request(:'north', :'chair', '{"style": "rustic", "own": 1}', enqueue => false) as draft \gset

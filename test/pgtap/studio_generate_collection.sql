@@ -6,6 +6,7 @@ select no_plan();
 select pg_temp.start_engine();
 
 select atelier.create_client('North', 'generate-north') as north \gset
+select atelier.set_client_tier(:'north', 'enterprise');
 select pg_temp.product(:'north', 'chair', '{office}') as chair, pg_temp.product(:'north', 'lamp') as lamp, pg_temp.product(:'north', 'stool') as stool, pg_temp.product(:'north', 'table') as table \gset
 select pg_temp.picture(:'north', 'g/one.jpg') as one, pg_temp.picture(:'north', 'g/two.jpg') as two, pg_temp.picture(:'north', 'g/three.jpg') as three \gset
 
@@ -300,7 +301,7 @@ select is(selected_product_ids, array[:'chair', :'lamp']::uuid[], 'S0-10: and no
 insert into atelier.products (client_id, name, sku, category) select :'north', 'Many ' || n, 'many-' || n, 'seating' from generate_series(1, 500) as n;
 insert into atelier.product_images (client_id, product_id, image_id, is_primary) select client_id, id, :'one', true from atelier.products where client_id = :'north' and sku like 'many-%';
 select pg_temp.collection(:'north', array(select id from atelier.products where client_id = :'north' and sku like 'many-%')) as many \gset
-select is(count(distinct g.asset_id) + count(distinct g.product_id) + count(distinct g.job_id), 1500::bigint, 'S0-104, S0-10: a collection of 500 products is asked for at once') from atelier.generate_collection(:'many') as g;
+select is(count(distinct g.asset_id) + count(distinct g.product_id) + count(distinct g.job_id), 1500::bigint, 'S0-104, S0-10, S2-02: a collection of 500 products is asked for at once') from atelier.generate_collection(:'many') as g;
 
 -- Statistics from before five hundred assets do not make the overview slow
 create function pg_temp.rows_read(p_query text) returns numeric language plpgsql as $$

@@ -17,6 +17,8 @@ select atelier.register_image(:'client', 'providers/chair.jpg') as photo \gset
 select atelier.add_product_image(:'product', :'photo');
 select pg_temp.lease_all();
 select pg_temp.succeed(:'photo');
+-- The whole test works for this client.
+select atelier.set_context(pg_temp.member_of(:'client'));
 
 -- An asset that a role asks of a provider; the id of the asset.
 create function pg_temp.ask(p_role text, p_provider text, p_client uuid, p_product uuid, p_more jsonb default '{}') returns uuid language plpgsql as $$

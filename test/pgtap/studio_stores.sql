@@ -45,7 +45,9 @@ set local pg_atelier.default_store = 'media';
 select matches(pg_temp.error_of(format('select atelier.create_generation_request(%L, %L, pg_temp.whole(), provider => %L)', :'north', :'chair', 'media')), '^22023 \| provider "media" has no model .* \| It is a store\.', 'a store makes no pictures');
 create role stores_user;
 grant atelier_app to stores_user;
+select pg_temp.member_of(:'north') as member \gset
 set local role stores_user;
+select atelier.set_context(:'member');
 select matches(pg_temp.error_of(format('select atelier.create_generation_request(%L, %L, pg_temp.whole())', :'north', :'chair')), '^42501 \| permission denied for store "media" \| GRANT USAGE ON FOREIGN SERVER media TO stores_user;', 'who asks needs USAGE on the store');
 select matches(pg_temp.error_of(format('select atelier.register_image(%L, %L, %L)', :'north', 'b.jpg', 'media')), '^42501 \| permission denied for store "media"', 'who registers too');
 reset role;
@@ -186,6 +188,9 @@ update atelier_internal.attempts set leased_at = leased_at - interval '1 hour' w
 select matches(e::text, '^\(leased,storage,"The answer of attempt \d+ is on disk, and kept until store media takes its picture: it is tried again and again\.","Nothing is bought again', 'explain: one that took longer than it may waits for its store') from atelier.explain_job(:'job') e;
 select atelier_internal.raise_alert('store_unavailable', 'store media does not answer', 'Start it.');
 select matches(e::text, 'takes its picture: store media does not answer","Start it\. Nothing is bought again', 'explain: with what is known of that') from atelier.explain_job(:'job') e;
+set local role stores_user;
+select matches(e::text, 'takes its picture: it is tried again and again\.","Nothing is bought again', 'S2-67: applications are told no alerts, which are about all clients') from atelier.explain_job(:'job') e;
+reset role;
 
 select * from finish();
 rollback;

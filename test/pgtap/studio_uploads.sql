@@ -54,7 +54,7 @@ select matches(pg_temp.error_of(format('select atelier.request_upload(%L, %L, %L
 
 -- What is returned
 select * from atelier.request_upload(:'north', '../Küche.JPEG', 'image/jpeg', 1234, upper(repeat('ab', 32)), metadata => '{"altText": "A kitchen", "source": "unsplash"}') \gset u_
-select row_eq(format('select client_id, store, s3_bucket, s3_key, status, job_id, metadata from atelier.images where id = %L', :'u_image_id'),
+select row_eq(format('select client_id, store, s3_bucket, s3_key collate "default", status, job_id, metadata from atelier.images where id = %L', :'u_image_id'),
     row(:'north'::uuid, 'media'::text, 'photos'::text, format('clients/%s/uploads/%s.jpg', :'north', :'u_image_id'), 'pending'::text, null::uuid, '{"altText": "A kitchen", "source": "upload", "originalFilename": "../Küche.JPEG"}'::jsonb), 'S3-15: the image waits for its bytes');
 select row_eq(format('select client_id, filename, content_type, size, sha256, confirmed_at, rejected_at from atelier.uploads where image_id = %L', :'u_image_id'),
     row(:'north'::uuid, 'Kuche.jpeg'::text, 'image/jpeg'::text, 1234::bigint, repeat('ab', 32), null::timestamptz, null::timestamptz), 'S3-54: what was announced');
@@ -105,7 +105,9 @@ select is(atelier.confirm_upload(:'unlucky'), 'pending', 'S3-55: and it can be c
 -- Who may
 create role uploads_user;
 grant atelier_app to uploads_user;
+select pg_temp.member_of(:'north') as member \gset
 set local role uploads_user;
+select atelier.set_context(:'member');
 select matches(pg_temp.error_of(format('select atelier.request_upload(%L, %L, %L, 1, store => %L)', :'north', 'a.png', 'image/png', 'media')), '^42501 \| permission denied for store "media" \| GRANT USAGE ON FOREIGN SERVER media TO uploads_user;', 'USAGE on the server is needed to request');
 select matches(pg_temp.error_of(format('select atelier.request_upload(%L, %L, %L, 1)', :'north', 'a.png', 'image/png')), '^22023 \| no store is named for the upload', 'also without a name');
 select matches(pg_temp.error_of(format('select atelier.request_upload(%L, %L, %L, 1, store => %L)', :'north', 'a.png', 'image/png', 'nobody')), '^42704 \| store "nobody" does not exist \| You may use: file\. A DBA', 'others are not named');
