@@ -37,6 +37,16 @@ $node->ask("select atelier_internal.enqueue_jobs('generate_image', array[row(gen
 $node->ask("update atelier.generated_assets set status = 'generating' where id in ('$asset{leased}', '$asset{draining}')");
 $node->ask("select atelier.create_generation_request('$studio->{client}', '$studio->{product}', '{}', enqueue => false)");
 $node->ask("select atelier_internal.raise_alert('test', 'a message', 'a hint')");
+$node->ask("select atelier.set_tier('free', 200, null)");
+$node->ask("select atelier.set_tier('team', 500, 5000, 'For teams.')");
+my $tiers = $node->ask('select t::text from atelier.tiers t');
+$node->ask("insert into atelier_internal.maintenance_tasks (name, command, schedule, description, since) values ('mine', 'select 0', '0 0 * * *', 'Somebody''s own.', now() - interval '1 day')");
+
+# Who works for whom, what is held, what was purged, and who was erased.
+my $user = $node->ask("select atelier.create_user('ann\@example.com', 'Ann')");
+$node->ask("select atelier.add_member('$studio->{client}', '$user', 'viewer')");
+my $erased = $node->ask("select atelier.create_client('Gone', 'gone')");
+$node->ask("select atelier.erase_client('$erased')");
 
 my $dump = $node->data_dir . '/../atelier.dump';
 my @connection = ('-h', $node->host, '-p', $node->port, '-U', 'postgres');
@@ -57,6 +67,8 @@ for my $table (sort keys %rows)
 {
     is($restored{$table}, $rows{$table}, "$table: equal rows") if $rows{$table} ne $restored{$table} || $rows{$table} =~ /\S/;
 }
+is($copy->ask('select t::text from atelier.tiers t'), $tiers, 'S2-62: the tiers, those of the extension and those that were changed or made');
+is($copy->ask("select used > 0 from atelier.quota_status('$studio->{client}') where period = 'day'"), 't', 'X-28: what was used');
 is($copy->ask('select count(*) from atelier.attempts where leased_at > now() - interval \'1 minute\' and epoch = (select epoch from atelier.workers)'), 0, 'nothing ran');
 is($copy->ask("select count(*) from atelier.jobs where not foreign_instance"), 0, 'no job is this database\'s own');
 ok($copy->ask("select exists (select from atelier.self_check() where area = 'instance' and not ok)") eq 't', 'self_check says so, with the way out');
