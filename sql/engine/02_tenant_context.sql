@@ -16,6 +16,19 @@ create function atelier.current_user_id() returns uuid
     as 'MODULE_PATHNAME', 'atelier_current_user_id';
 comment on function atelier.current_user_id() is 'The user that this transaction works for; null before atelier.set_context(), or when that named none.';
 
+create function atelier_internal.refuse_context(p_act text) returns void
+    language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if atelier.current_client_id() is not null then
+        raise exception '% concerns all clients', p_act
+            using errcode = 'object_not_in_prerequisite_state', detail = 'This transaction works for one client.',
+                  hint = 'Do it in a transaction without atelier.set_context().';
+    end if;
+end
+$$;
+comment on function atelier_internal.refuse_context(text) is 'Raises 55000 in a transaction that works for one client.';
+
 create function atelier_internal.is_operator() returns boolean
     language c stable parallel restricted set search_path = pg_catalog, pg_temp
     as 'MODULE_PATHNAME', 'atelier_is_operator';

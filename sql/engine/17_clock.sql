@@ -44,19 +44,6 @@ end;
 comment on function atelier_internal.clock_problem() is
     'Why the time of the day cannot be trusted: it moved by more than an hour against the clock of the machine, or is earlier than before a reboot; null: it can be. A clock that was set forward while the machine was off cannot be told from one that went on.';
 
-create function atelier_internal.refuse_context(p_act text) returns void
-    language plpgsql stable set search_path = pg_catalog, pg_temp
-as $$
-begin
-    if atelier.current_client_id() is not null then
-        raise exception '% concerns all clients', p_act
-            using errcode = 'object_not_in_prerequisite_state', detail = 'This transaction works for one client.',
-                  hint = 'Do it in a transaction without atelier.set_context().';
-    end if;
-end
-$$;
-comment on function atelier_internal.refuse_context(text) is 'Raises 55000 in a transaction that works for one client.';
-
 create function atelier_internal.begin_deletion(p_task text, p_batch integer) returns boolean
     language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$

@@ -20,11 +20,8 @@ declare
     v_tombstone uuid;
 begin
     -- Whoever sees one client only would leave the rest standing.
-    if atelier.current_client_id() is not null then
-        raise exception 'this transaction works for one client'
-            using errcode = 'object_not_in_prerequisite_state', detail = 'An erasure looks at the rows of all of them.',
-                  hint = 'Begin a new transaction, without atelier.set_context().';
-    elsif current_setting('transaction_isolation') not in ('read committed', 'read uncommitted') then
+    perform atelier_internal.refuse_context('an erasure');
+    if current_setting('transaction_isolation') not in ('read committed', 'read uncommitted') then
         raise exception 'an erasure needs the isolation level read committed'
             using errcode = 'object_not_in_prerequisite_state',
                   detail = format('In %s it would not see, and so not erase, what was committed since the transaction began.', current_setting('transaction_isolation')),

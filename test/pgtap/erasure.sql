@@ -140,7 +140,7 @@ select is(pg_temp.error_of('select atelier.erase_user(null)'), '22004 | user_id 
 select matches(pg_temp.error_of('select atelier.erase_client(gen_random_uuid())'), '^23503 \| client not found \| There is no client .* \| ', 'S3-57: an unknown client');
 select matches(pg_temp.error_of('select atelier.erase_user(gen_random_uuid())'), '^23503 \| user not found \| There is no user .* \| ', 'S3-57: an unknown user');
 select matches(pg_temp.error_of(format('do $x$ begin perform atelier_internal.enter_context(%L, null, false); perform atelier.erase_client(%L); end $x$', :'north_client', :'north_client')),
-               '^55000 \| this transaction works for one client \| .* \| Begin a new transaction', 'S3-57: in a transaction that works for one client');
+               '^55000 \| an erasure concerns all clients \| .* \| Do it in a transaction without atelier.set_context\(\)', 'S3-57: in a transaction that works for one client');
 update atelier.clients set legal_hold = 'case 12' where id = :'north_client';
 select is(pg_temp.refusal_of(format('perform atelier.erase_client(%L)', :'north_client')),
     format('55000 | client cannot be erased: there is a legal hold | Client %1$s is held: case 12 | When it has ended: SELECT atelier.release_legal_hold(%1$L);', :'north_client'), 'S3-57: not under legal hold');
