@@ -9,7 +9,7 @@ using core::get_little_endian;
 using core::put_little_endian;
 
 bool known_type(std::uint16_t type) {
-    return type >= static_cast<std::uint16_t>(FrameType::hello) && type <= static_cast<std::uint16_t>(FrameType::kept);
+    return type >= static_cast<std::uint16_t>(FrameType::hello) && type <= static_cast<std::uint16_t>(FrameType::pace);
 }
 
 core::Error protocol_error(std::string message) {

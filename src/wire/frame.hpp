@@ -30,6 +30,8 @@ enum class FrameType : std::uint16_t {
     alert = 12,    // executor -> worker: JSON {"kind":"..","message":"..","hint":".."} or {"kind":"..","resolved":true}
     kept = 13,  // executor -> worker: empty; the answer of this paid call is on disk and comes when its store takes the
                 // picture, whatever the order's deadline. Said of receipts that were adopted too
+    pace = 14,  // executor -> worker: what the answer that comes next says of the pace of its service, see
+                // pace_frame.hpp; none: it is well, and says no more
 };
 
 // `providers` comes after the hello and before the first order, and again before the next order when something changed;
