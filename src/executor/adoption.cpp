@@ -2,7 +2,6 @@
 
 #include <utility>
 
-#include "executor/answer.hpp"
 #include "executor/receipt.hpp"
 
 namespace atelier::executor {
@@ -72,9 +71,10 @@ void Adoption::take(ForeignRecord record) {
     ++taken_;
     held_ += taken->bytes;
     auto receipt = std::make_shared<Receipt>(Receipt{std::move(record.head), std::move(record.body)});
-    const auto on_done = [this, attempt, taken](const std::string& answer) {
+    const auto on_done = [this, attempt, taken](Answer answer) {
         settling_.erase(taken->task);
         if (!taken->waits) release(taken->bytes);
+        answer.pace = core::unheard();
         if (!stopped_) handlers_.answer(attempt, answer);
     };
     const auto on_wait = [this, attempt, taken] {

@@ -9,6 +9,7 @@
 #include <string>
 #include <unordered_map>
 
+#include "executor/answer.hpp"
 #include "executor/event_loop.hpp"
 #include "executor/foreign_spool.hpp"
 #include "executor/notice.hpp"
@@ -19,7 +20,8 @@ namespace atelier::executor {
 class Adoption {
   public:
     struct Handlers {
-        std::function<void(std::uint64_t attempt, const std::string& answer)> answer;
+        // What it says of the pace of its service is not known to be so any more.
+        std::function<void(std::uint64_t attempt, const Answer& answer)> answer;
         std::function<void(std::uint64_t attempt)> kept;  // it waits for its store; once for each
         // Once: nothing is left to be read, all of it was answered or is kept.
         std::function<void()> finished;

@@ -11,10 +11,10 @@
 
 #include "core/build_id.hpp"
 #include "core/text.hpp"
-#include "executor/answer.hpp"
 #include "executor/photo_work.hpp"
 #include "executor/rows_work.hpp"
 #include "executor/storage_work.hpp"
+#include "wire/pace_frame.hpp"
 
 namespace atelier::executor {
 namespace {
@@ -92,13 +92,13 @@ Engine::Rooms::Rooms(Engine& engine, const Settings& settings)
       pool(engine.loop_, std::clamp(std::thread::hardware_concurrency(), 4U, 8U)) {}
 
 UnpaidJobs::Handlers Engine::job_handlers() {
-    return {[this](Attempt attempt, const std::string& text) { answer(attempt, text); },
+    return {[this](Attempt attempt, const Answer& given) { answer(attempt, given); },
             [this](const std::string& message) { log(LogLevel::debug1, "executor: " + message); },
             [this] { leave_when_done(); }};
 }
 
 PaidCalls::Handlers Engine::paid_handlers() {
-    return {[this](Attempt attempt, const std::string& text) { answer(attempt, text); },
+    return {[this](Attempt attempt, const Answer& given) { answer(attempt, given); },
             [this](Attempt attempt) { channel_->send(FrameType::kept, attempt, {}); },
             [this] { channel_->send(FrameType::adopted, 0, {}); }, [this] { leave_when_done(); },
             [this](const Notice& notice) { tell(notice); }};
@@ -233,8 +233,9 @@ void Engine::on_end(const Result<void>& reason) {
     leave_when_done();
 }
 
-void Engine::answer(Attempt attempt, const std::string& payload) {
-    channel_->send(FrameType::answer, attempt, payload);
+void Engine::answer(Attempt attempt, const Answer& answer) {
+    if (!answer.pace.is_plain()) channel_->send(FrameType::pace, attempt, wire::encode_pace(answer.pace));
+    channel_->send(FrameType::answer, attempt, answer.text);
 }
 
 void Engine::tell(const Notice& notice) {

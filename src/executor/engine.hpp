@@ -9,6 +9,7 @@
 
 #include "core/clock.hpp"
 #include "core/json.hpp"
+#include "executor/answer.hpp"
 #include "executor/channel.hpp"
 #include "executor/event_loop.hpp"
 #include "executor/hello.hpp"
@@ -63,7 +64,7 @@ class Engine {
     void drain();
     void leave_when_done();
 
-    void answer(Attempt attempt, const std::string& payload);
+    void answer(Attempt attempt, const Answer& answer);
     void tell(const Notice& notice);
     void log(LogLevel level, std::string_view message);
     void leave(int status);

@@ -33,6 +33,8 @@ void MediaWork::fetch(std::vector<ObjectRef> objects, const FetchLimits& limits)
                           if (self->stopped()) return self->fail(ended_early());
                           // Who has seen the bytes can say that they are no picture, as a media child can.
                           self->begun_ |= end.is_own;
+                          if (self->service_ == Service::asked && (end.result || end.is_own))
+                              self->service_ = Service::answered;
                           if (!end.result) return self->on_store_failure(end.result.error(), end.retry_after);
                           self->inputs_ = std::move(*end.result);
                           self->wait_for_slot();
@@ -149,6 +151,7 @@ void MeasureWork::on_store_failure(Error error, std::optional<core::Milliseconds
 }
 
 void InspectWork::begin() {
+    service_ = Service::asked;
     fetch({request_.object}, {request_.limits.max_bytes, true, true});
 }
 

@@ -146,6 +146,7 @@ Result<Request> parse_ai(const std::string& provider, provider::Task task, const
         provider,           task, *model, *prompt, system ? *system : "", std::move(*schema), std::move(*parameters),
         std::move(*inputs), {}};
     if (ai.parameters.is_null()) ai.parameters = Json::object();
+    if (const std::string* trace = core::find_string(order, "traceparent")) ai.traceparent = *trace;
     if (task != provider::Task::image) return Request{std::move(ai)};
     auto output = parse_output(request);
     if (!output) return output.error();

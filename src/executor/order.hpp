@@ -76,6 +76,7 @@ struct AiRequest {
     core::Json parameters;             // an object
     std::vector<InputPicture> inputs;  // at most 16
     OutputPlace output;                // image: of the object to make
+    std::string traceparent{};         // of the job's trace; empty: none
 };
 
 // `storage.head`: what is this object?

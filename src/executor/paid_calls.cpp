@@ -23,6 +23,14 @@ constexpr core::Milliseconds reopen_every{1000};
 // Each may wait for a store; the pool does the work.
 constexpr std::size_t most_preparing = 8;
 
+// A call that nothing left of was refused by this side, or did not reach the other.
+core::Pace pace_without_answer(const HttpEnd& end) {
+    core::Pace pace = core::unheard();
+    const core::PaceKind kind = core::pace_kind(end.reply.error().cls);
+    if (end.body_left || kind == core::PaceKind::failed) pace.kind = kind;
+    return pace;
+}
+
 }  // namespace
 
 PaidCalls::PaidCalls(EventLoop& loop, TaskPool& pool, Stores& stores, PaidSettings settings, Handlers handlers)
@@ -46,7 +54,7 @@ void PaidCalls::begin_adoption() {
     }
     adoption_.emplace(
         loop_, settler_, settings_.spool_directory, [this] { return gate_.spool() ? gate_.spool()->id() : ""; },
-        Adoption::Handlers{[this](Attempt attempt, const std::string& answer) { handlers_.answer(attempt, answer); },
+        Adoption::Handlers{[this](Attempt attempt, const Answer& answer) { handlers_.answer(attempt, answer); },
                            handlers_.kept, handlers_.adopted, handlers_.tell});
 }
 
@@ -160,7 +168,7 @@ void PaidCalls::on_end(Attempt attempt, HttpEnd end) {
     Error error = end.reply.error();
     if (end.body_left) error.message += "; the call may be billed";
     if (!end.body_left && (draining_ || alone_)) return give_back(attempt);
-    if (!end.body_left || !patience_over_) return fail(attempt, end.body_left, error);
+    if (!end.body_left || !patience_over_) return fail(attempt, end.body_left, error, pace_without_answer(end));
     fail(attempt, true,
          {ErrorClass::outcome_unknown, "the executor had to end before the answer came; the call may be billed"});
 }
@@ -244,12 +252,12 @@ void PaidCalls::give_back(Attempt attempt, const std::string& reason) {
     finish(attempt, not_sent_answer(head_of(call, false), reason, rest_while_closed));
 }
 
-void PaidCalls::fail(Attempt attempt, bool sent, const Error& error) {
+void PaidCalls::fail(Attempt attempt, bool sent, const Error& error, const core::Pace& pace) {
     const Call& call = calls_.at(attempt);
-    finish(attempt, failed_answer(head_of(call, sent), error));
+    finish(attempt, failed_answer(head_of(call, sent), error, {{}, {}, {}, pace}));
 }
 
-void PaidCalls::finish(Attempt attempt, const std::string& answer) {
+void PaidCalls::finish(Attempt attempt, const Answer& answer) {
     if (!alone_) handlers_.answer(attempt, answer);
     forget(attempt);
 }

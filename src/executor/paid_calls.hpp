@@ -44,7 +44,7 @@ struct PaidSettings {
 class PaidCalls {
   public:
     struct Handlers {
-        std::function<void(Attempt attempt, const std::string& answer)> answer;
+        std::function<void(Attempt attempt, const Answer& answer)> answer;
         std::function<void(Attempt attempt)> kept;  // its answer is on disk and comes when its store takes the picture
         std::function<void()> adopted;              // everything that other executors left was answered for, or is kept
         std::function<void()> idle;                 // the last call ended
@@ -124,8 +124,8 @@ class PaidCalls {
     AnswerHead head_of(const Call& call, bool sent) const;
     void give_back(Attempt attempt);
     void give_back(Attempt attempt, const std::string& reason);
-    void fail(Attempt attempt, bool sent, const core::Error& error);
-    void finish(Attempt attempt, const std::string& answer);
+    void fail(Attempt attempt, bool sent, const core::Error& error, const core::Pace& pace = core::unheard());
+    void finish(Attempt attempt, const Answer& answer);
     void mark_not_sent(Attempt attempt, const core::Json& lease);
     void forget(Attempt attempt);
     void run_on_spool(std::function<void(Spool& spool)> work, std::function<void()> done);

@@ -75,7 +75,11 @@ void PaidCalls::settle(Attempt attempt) {
     }
     call.place = Place::settling;
     call.settling = settler_.run(call.receipt, call.kept,
-                                 {[this, attempt](const std::string& answer) { finish(attempt, answer); },
+                                 {[this, attempt](Answer answer) {
+                                      // The worker counts it as done with its service since it was told.
+                                      if (calls_.at(attempt).told_kept) answer.pace = core::unheard();
+                                      finish(attempt, answer);
+                                  },
                                   [this, attempt] { on_wait(attempt); }});
     if (call.cancelled) settler_.cancel(*call.settling);
     loop_.cancel(call.patience);

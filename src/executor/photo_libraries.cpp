@@ -106,7 +106,9 @@ PhotoLibraries::Work PhotoLibraries::ask(const std::string& library, PhotoAsk as
             verdict.result = Error{error.cls, quoted(library) + ": " + core::redact(error.message, answer.key)};
         }
         core::wipe(answer.key);
-        done({std::move(verdict.result), verdict.retry_after});
+        done({.result = std::move(verdict.result),
+              .retry_after = verdict.retry_after,
+              .limits = std::move(verdict.limits)});
     });
 }
 

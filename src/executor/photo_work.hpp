@@ -2,6 +2,7 @@
 // Orders of photos that stay where they are.
 
 #include <utility>
+#include <vector>
 
 #include "executor/media_work.hpp"
 
@@ -22,6 +23,7 @@ class ImportWork : public MediaWork {
 
     const ImportRequest request_;
     PhotoLibraries::Photo photo_;
+    std::vector<core::AxisLimit> limits_;
 };
 
 // `http.request`: the server of a photo is told that it is used.

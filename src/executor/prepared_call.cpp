@@ -34,7 +34,8 @@ Result<provider::Picture> read_picture(const StoredObject& object, const InputPi
 
 Result<provider::Call> gather(const AiRequest& request, const std::vector<StoredObject>& objects) {
     provider::Call call{
-        request.task, request.model, request.prompt, request.system, request.schema, request.parameters, {}};
+        request.task, request.model,      request.prompt, request.system, request.schema, request.parameters,
+        {},           request.traceparent};
     for (std::size_t i = 0; i < objects.size(); ++i) {
         auto picture = read_picture(objects[i], request.inputs.at(i));
         if (!picture) return picture.error();

@@ -173,7 +173,7 @@ Judged judge_receipt(const Receipt& receipt) {
     provider::Verdict verdict =
         provider::judge(parsed->kind, parsed->task, {parsed->status, parsed->headers, receipt.body});
     Judged judged{parsed->answer, verdict.made ? Result<Json>(Json()) : Result<Json>(verdict.made.error()),
-                  usage_json(verdict.usage), verdict.retry_after};
+                  usage_json(verdict.usage), verdict.retry_after, std::move(verdict.pace)};
     if (!verdict.made) return judged;
     judged.result = make_result(*parsed, std::move(*verdict.made), judged.picture);
     name_model(judged.result, verdict.model);
@@ -186,13 +186,13 @@ Judged unjudged(const Receipt& receipt, const std::string& reason) {
             {}};
 }
 
-std::string answer_of(const Judged& judged) {
-    if (judged.result) return completed_answer(judged.head, *judged.result, judged.usage);
-    return failed_answer(judged.head, judged.result.error(), {judged.usage, judged.retry_after});
+Answer answer_of(const Judged& judged) {
+    if (judged.result) return completed_answer(judged.head, *judged.result, judged.usage, judged.pace);
+    return failed_answer(judged.head, judged.result.error(), {judged.usage, judged.retry_after, {}, judged.pace});
 }
 
-std::string failure_of(const Judged& judged, const Error& error, const Json& left) {
-    return failed_answer(judged.head, error, {judged.usage, {}, left});
+Answer failure_of(const Judged& judged, const Error& error, const Json& left) {
+    return failed_answer(judged.head, error, {judged.usage, {}, left, judged.pace});
 }
 
 }  // namespace atelier::executor

@@ -41,6 +41,7 @@ struct Judged {
     core::Result<core::Json> result;
     core::Json usage;                                 // null: nothing is known of it
     std::optional<core::Milliseconds> retry_after{};  // of a failure
+    core::Pace pace{};
     struct Picture {
         std::string store;
         std::string bucket;
@@ -58,8 +59,8 @@ Judged judge_receipt(const Receipt& receipt);
 // What comes of a receipt that cannot be judged: a failure of class invalid_output.
 Judged unjudged(const Receipt& receipt, const std::string& reason);
 
-// Payload of an answer frame. `left` as in FailureFacts.
-std::string answer_of(const Judged& judged);
-std::string failure_of(const Judged& judged, const core::Error& error, const core::Json& left);
+// `left` as in FailureFacts.
+Answer answer_of(const Judged& judged);
+Answer failure_of(const Judged& judged, const core::Error& error, const core::Json& left);
 
 }  // namespace atelier::executor

@@ -34,6 +34,7 @@ struct Settler::Task {
     bool counted = false;           // in loaded_
     bool may_be_left = false;
     bool is_own = false;  // the trouble
+    bool has_waited = false;
     bool cancelled = false;
     bool dropped = false;
 };
@@ -146,6 +147,7 @@ void Settler::on_put(const Shared& task, const StoreEnd<Stored>& end) {
 
 void Settler::wait(const Shared& task) {
     if (task->dropped || task->cancelled) return end_cancelled(task);
+    task->has_waited = true;
     const core::Milliseconds pause = task->pause;
     task->pause = std::min(2 * task->pause, longest_wait);
     const auto go = [this, task] { load(task); };
@@ -172,10 +174,11 @@ void Settler::unload(Task& task) {
     }
 }
 
-void Settler::end(const Shared& task, const std::string& answer) {
+void Settler::end(const Shared& task, Answer answer) {
     tasks_.erase(task->id);
     unload(*task);
-    if (const auto done = std::exchange(task->handlers, {}).done) done(answer);
+    if (task->has_waited) answer.pace = core::unheard();
+    if (const auto done = std::exchange(task->handlers, {}).done) done(std::move(answer));
 }
 
 void Settler::end_cancelled(const Shared& task) {

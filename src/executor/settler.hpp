@@ -27,8 +27,8 @@ class Settler {
     using TaskId = std::uint64_t;
 
     struct Handlers {
-        std::function<void(const std::string& answer)> done;  // once
-        std::function<void()> waits;                          // each time the store has not taken the picture
+        std::function<void(Answer answer)> done;  // once; one that waited tells nothing of the pace of its service
+        std::function<void()> waits;              // each time the store has not taken the picture
     };
 
     using Judge = std::function<Judged(const Receipt&)>;
@@ -61,7 +61,7 @@ class Settler {
     void on_put(const Shared& task, const StoreEnd<Stored>& end);
     void wait(const Shared& task);
     void unload(Task& task);
-    void end(const Shared& task, const std::string& answer);
+    void end(const Shared& task, Answer answer);
     void end_cancelled(const Shared& task);
 
     EventLoop& loop_;

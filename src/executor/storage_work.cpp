@@ -45,6 +45,7 @@ Result<SharedBytes> verified(StoredObject object, const MoveRequest& request) {
 
 void RemoveWork::begin() {
     begun_ = true;
+    service_ = Service::asked;
     step_ = stores_.remove(request_.store, request_.bucket, request_.keys,
                            [self = shared_as<RemoveWork>()](const StoreEnd<storage::Removal>& end) {
                                if (!end.result) return self->finish({end.result.error(), {}, end.retry_after});
@@ -53,6 +54,7 @@ void RemoveWork::begin() {
 }
 
 void ListWork::begin() {
+    service_ = Service::asked;
     step_ = stores_.list(request_.store, request_.bucket, request_.wish,
                          [self = shared_as<ListWork>()](const StoreEnd<storage::Listing>& end) {
                              if (!end.result) return self->finish({end.result.error(), {}, end.retry_after});
@@ -64,7 +66,9 @@ std::optional<std::string> MoveWork::obstacle() {
     return stores_.closed(request_.target.store, request_.target.bucket);
 }
 
+// The lane is that of the store to which it goes; one from which it cannot be fetched holds it up as well.
 void MoveWork::begin() {
+    service_ = Service::asked;
     step_ = stores_.fetch(request_.source, {request_.size, false, true},
                           [self = shared_as<MoveWork>()](StoreEnd<StoredObject> end) {
                               if (!end.result) return self->finish({end.result.error(), {}, end.retry_after});
@@ -100,6 +104,7 @@ void MoveWork::put(SharedBytes bytes) {
                         [self = shared_as<MoveWork>(), result](const StoreEnd<Stored>& end) {
                             if (end.result) return self->finish({result});
                             if (!end.may_be_left) self->left_ = nullptr;
+                            if (end.is_own) self->service_ = Service::answered;
                             self->finish({end.result.error(), {}, end.retry_after});
                         });
 }

@@ -7,8 +7,10 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/clock.hpp"
+#include "core/pace.hpp"
 #include "core/result.hpp"
 #include "executor/byte_source.hpp"
 #include "storage/file_store.hpp"
@@ -34,6 +36,7 @@ struct StoreEnd {
     bool may_be_left = false;                         // of a put that failed: nobody knows whether the object is there
     // It failed for what the object is: others may well be put, or were read.
     bool is_own = false;
+    std::vector<core::AxisLimit> limits{};  // that the server told of
 };
 
 template <class T>

@@ -12,6 +12,18 @@ using core::ErrorClass;
 // While a store is unavailable.
 constexpr core::Milliseconds rest_of_lane{5000};
 
+core::Pace pace_of(const Work& work, const WorkEnd& end) {
+    core::Pace pace;
+    if (!end.result) pace.kind = work.tells(end.result.error().cls);
+    pace.retry_after = end.retry_after;
+    pace.limits = end.limits;
+    return pace;
+}
+
+FailureFacts facts_of(const Work& work, const WorkEnd& end) {
+    return {{}, end.retry_after, work.left(), pace_of(work, end)};
+}
+
 }  // namespace
 
 void UnpaidJobs::admit(Attempt attempt, const Order& order, std::size_t bytes, std::shared_ptr<Work> work) {
@@ -44,13 +56,15 @@ void UnpaidJobs::on_end(Attempt attempt, WorkEnd end) {
     const Job& job = jobs_.at(attempt);
     const bool unanswered = book_.stop(attempt) == Stopped::was_running;
     if (unanswered && end.result) {
-        handlers_.answer(attempt, completed_answer(head_of(job), std::move(*end.result), std::move(end.usage)));
+        core::Pace pace = pace_of(*job.work, end);
+        handlers_.answer(attempt,
+                         completed_answer(head_of(job), std::move(*end.result), std::move(end.usage), std::move(pace)));
     } else if (unanswered) {
         const Error& error = end.result.error();
         handlers_.log("attempt " + std::to_string(attempt) + " failed: " + error.message);
         handlers_.answer(attempt, end.give_back
                                       ? not_sent_answer(head_of(job), error.message, rest_of_lane, job.work->left())
-                                      : failed_answer(head_of(job), error, {{}, end.retry_after, job.work->left()}));
+                                      : failed_answer(head_of(job), error, facts_of(*job.work, end)));
     }
     forget(attempt);
     start_queued();
@@ -70,7 +84,7 @@ void UnpaidJobs::end_early(Attempt attempt, const Error& error) {
     if (waits && error.cls == ErrorClass::timeout) {
         handlers_.answer(attempt, not_sent_answer(head_of(job)));
     } else {
-        handlers_.answer(attempt, failed_answer(head_of(job), error, {{}, {}, job.work->left()}));
+        handlers_.answer(attempt, failed_answer(head_of(job), error, facts_of(*job.work, {error})));
     }
     take_back(attempt, false);
     start_queued();

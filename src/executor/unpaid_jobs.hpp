@@ -20,7 +20,7 @@ namespace atelier::executor {
 class UnpaidJobs {
   public:
     struct Handlers {
-        std::function<void(Attempt attempt, const std::string& answer)> answer;
+        std::function<void(Attempt attempt, const Answer& answer)> answer;
         std::function<void(const std::string& message)> log;
         std::function<void()> idle;  // an order has ended
     };

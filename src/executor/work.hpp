@@ -6,9 +6,11 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "core/clock.hpp"
 #include "core/json.hpp"
+#include "core/pace_kind.hpp"
 #include "core/result.hpp"
 #include "executor/store_work.hpp"
 
@@ -19,6 +21,7 @@ struct WorkEnd {
     core::Json usage{};                               // of a result
     std::optional<core::Milliseconds> retry_after{};  // of a failure
     bool give_back = false;                           // the failure is not the order's: it goes back with the message
+    std::vector<core::AxisLimit> limits{};            // that the service of the lane told of
 };
 
 class Work : public std::enable_shared_from_this<Work> {
@@ -56,8 +59,18 @@ class Work : public std::enable_shared_from_this<Work> {
     bool waits() const noexcept { return waits_; }
     // The reference of the object that nobody knows to be there or not, should it end now; null: there is none.
     const core::Json& left() const noexcept { return left_; }
+    // What a failure of this class, should it end now, says of the service of its lane.
+    core::PaceKind tells(core::ErrorClass cls) const noexcept {
+        if (service_ == Service::answered) return core::PaceKind::answered;
+        const core::PaceKind kind = core::pace_kind(cls);
+        if (service_ == Service::asked || kind == core::PaceKind::answered) return kind;
+        return core::PaceKind::unknown;
+    }
 
   protected:
+    // Of the lane of the order, where that is another machine's or a store's.
+    enum class Service { not_asked, asked, answered };
+
     virtual void begin() = 0;
     virtual void halt() {}
 
@@ -74,6 +87,7 @@ class Work : public std::enable_shared_from_this<Work> {
     std::weak_ptr<StoreWork> step_;  // under way in a store
     bool begun_ = false;
     bool waits_ = false;
+    Service service_ = Service::not_asked;
     core::Json left_;
 
   private:

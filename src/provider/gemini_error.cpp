@@ -2,6 +2,7 @@
 #include <array>
 
 #include "provider/gemini.hpp"
+#include "provider/pacific_time.hpp"
 #include "provider/rate_limits.hpp"
 
 namespace atelier::provider {
@@ -12,8 +13,9 @@ using core::Json;
 using core::Milliseconds;
 using Type = Json::value_t;
 
-// A daily quota opens again at midnight in California. There is no clock here: the lane looks again every hour.
-constexpr Milliseconds daily_pause = std::chrono::hours(1);
+constexpr Milliseconds a_minute = std::chrono::minutes(1);
+constexpr Milliseconds an_hour = std::chrono::hours(1);
+constexpr Milliseconds most_of_a_day = std::chrono::hours(23);
 // Nothing said: capacity that is shared, or a limit on what is spent within ten minutes.
 constexpr Milliseconds unsaid_pause = std::chrono::minutes(2);
 
@@ -58,8 +60,26 @@ bool is_key_refused(const ErrorBody& body) {
 
 struct Quota {
     bool daily = false;
-    bool none = false;  // a limit of 0: this model is not for this account
+    bool none = false;                    // a limit of 0: this model is not for this account
+    std::vector<core::AxisLimit> limits;  // of a minute
 };
+
+std::optional<core::Axis> axis_of(std::string_view quota_id) {
+    if (quota_id.find("Token") != std::string_view::npos) return core::Axis::tokens;
+    if (quota_id.find("Images") != std::string_view::npos) return core::Axis::images;
+    if (quota_id.find("Requests") != std::string_view::npos) return core::Axis::requests;
+    return std::nullopt;
+}
+
+// "GenerateRequestsPerMinutePerProjectPerModel-FreeTier" with the value "10"
+std::optional<core::AxisLimit> limit_of_minute(std::string_view quota_id, const Json& value) {
+    const auto axis = axis_of(quota_id);
+    const auto limit = value.is_number_unsigned() ? std::optional(value.get<std::uint64_t>())
+                       : value.is_string()        ? parse_count(value.get_ref<const std::string&>())
+                                                  : std::nullopt;
+    if (quota_id.find("PerMinute") == std::string_view::npos || !axis || limit.value_or(0) == 0) return std::nullopt;
+    return core::AxisLimit{*axis, std::min<std::uint64_t>(*limit, INT64_MAX), {}, {}, a_minute};
+}
 
 Quota read_quota(const ErrorBody& body) {
     Quota quota;
@@ -73,14 +93,26 @@ Quota read_quota(const ErrorBody& body) {
         const Json* violations = core::find_member(detail, "violations", Type::array);
         if (!violations) return;
         for (const Json& violation : *violations) {
-            if (text_of(violation, "quotaId").find("PerDay") != std::string_view::npos) quota.daily = true;
-            const auto value = violation.is_object() ? violation.find("quotaValue") : violation.end();
             if (!violation.is_object()) continue;
+            const std::string_view id = text_of(violation, "quotaId");
+            if (id.find("PerDay") != std::string_view::npos) quota.daily = true;
+            const auto value = violation.find("quotaValue");
             const bool absent = value == violation.end();
+            const auto told = absent ? std::nullopt : limit_of_minute(id, *value);
+            if (told && quota.limits.size() < core::max_axis_limits) quota.limits.push_back(*told);
             if (absent ? zero_in_message : *value == Json("0") || *value == Json(0)) quota.none = true;
         }
     });
     return quota;
+}
+
+// A daily quota opens again at midnight in California, and perhaps not at once everywhere: who is refused soon after it
+// looks again in an hour, not in a day. So does who is not told what time it is.
+Milliseconds pause_of_day(const HttpAnswer& answer) {
+    const auto date = find_header(answer, "date");
+    const auto now = date ? core::parse_http_date(*date) : std::nullopt;
+    const Milliseconds rest = now ? until_pacific_midnight(*now) : Milliseconds::max();
+    return rest > most_of_a_day ? an_hour : rest + a_minute;
 }
 
 std::optional<Milliseconds> told_pause(const HttpAnswer& answer, const ErrorBody& body) {
@@ -110,9 +142,13 @@ Verdict judge_gemini_error(const HttpAnswer& answer, const ErrorBody& body) {
     const ErrorClass cls = classify(status, body, quota);
     auto pause = told_pause(answer, body);
     if (cls == ErrorClass::rate_limited) {
-        pause = quota.daily ? std::max(daily_pause, pause.value_or(daily_pause)) : pause.value_or(unsaid_pause);
+        pause = quota.daily ? std::max(pause_of_day(answer), pause.value_or(a_minute)) : pause.value_or(unsaid_pause);
     }
-    return failed(provider_error(cls, status, body, hint_of_status(status)), may_pause(cls) ? pause : std::nullopt);
+    auto verdict =
+        failed(provider_error(cls, status, body, hint_of_status(status)), may_pause(cls) ? pause : std::nullopt);
+    verdict.pace.daily = quota.daily && cls == ErrorClass::rate_limited;
+    verdict.pace.limits = quota.limits;
+    return verdict;
 }
 
 }  // namespace atelier::provider

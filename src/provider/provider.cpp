@@ -2,10 +2,13 @@
 
 #include <algorithm>
 
+#include "core/pace_kind.hpp"
 #include "core/text.hpp"
+#include "core/trace_context.hpp"
 #include "provider/gemini.hpp"
 #include "provider/json_schema.hpp"
 #include "provider/openai.hpp"
+#include "provider/rate_limits.hpp"
 
 namespace atelier::provider {
 namespace {
@@ -43,6 +46,29 @@ Result<void> check_call(const Call& call) {
     return {};
 }
 
+Result<HttpRequest> build_call(const Endpoint& endpoint, const Call& call, const std::string& key,
+                               const std::string& boundary) {
+    if (endpoint.kind == Kind::gemini) return build_gemini(endpoint, call, key);
+    return call.task == Task::image ? build_openai_image(endpoint, call, key, boundary)
+                                    : build_openai_chat(endpoint, call, key);
+}
+
+// The judges of errors know more of the limits: what they said stays.
+void add_pace(Verdict& verdict, const HttpAnswer& answer) {
+    core::Pace& pace = verdict.pace;
+    if (!verdict.made) pace.kind = core::pace_kind(verdict.made.error().cls);
+    pace.retry_after = verdict.retry_after;
+    for (const Usage& used : verdict.usage) {
+        // Each is at most what bigint holds, and there are three.
+        if (used.unit.ends_with("_token"))
+            pace.tokens = std::min<std::uint64_t>(pace.tokens + used.quantity, INT64_MAX);
+        if (used.unit == "image") pace.images = used.quantity;
+    }
+    for (core::AxisLimit& limit : told_limits(answer)) {
+        if (pace.limits.size() < core::max_axis_limits) pace.limits.push_back(limit);
+    }
+}
+
 }  // namespace
 
 std::optional<Kind> kind_from_string(std::string_view word) noexcept {
@@ -72,13 +98,17 @@ Result<HttpRequest> build(const Endpoint& endpoint, const Call& call, const std:
                           const std::string& boundary) {
     if (auto checked = check_key(key); !checked) return checked.error();
     if (auto checked = check_call(call); !checked) return checked.error();
-    if (endpoint.kind == Kind::gemini) return build_gemini(endpoint, call, key);
-    return call.task == Task::image ? build_openai_image(endpoint, call, key, boundary)
-                                    : build_openai_chat(endpoint, call, key);
+    auto request = build_call(endpoint, call, key, boundary);
+    // Nobody's call is to fail for want of a trace.
+    if (request && core::is_traceparent(call.traceparent))
+        request->headers.push_back("traceparent: " + call.traceparent);
+    return request;
 }
 
 Verdict judge(Kind kind, Task task, const HttpAnswer& answer) {
-    return kind == Kind::gemini ? judge_gemini(task, answer) : judge_openai(task, answer);
+    Verdict verdict = kind == Kind::gemini ? judge_gemini(task, answer) : judge_openai(task, answer);
+    add_pace(verdict, answer);
+    return verdict;
 }
 
 }  // namespace atelier::provider

@@ -12,6 +12,7 @@
 #include "core/clock.hpp"
 #include "core/http.hpp"
 #include "core/json.hpp"
+#include "core/pace.hpp"
 #include "core/result.hpp"
 
 namespace atelier::provider {
@@ -42,6 +43,8 @@ struct Call {
     core::Json schema;              // json: a JSON Schema (json_schema.hpp), or null: any JSON object
     core::Json parameters;          // an object or null, neutral names: gemini.hpp, openai.hpp
     std::vector<Picture> pictures;  // in the order in which they are sent
+    std::string
+        traceparent{};  // of the trace that it belongs to (core/trace_context.hpp); one that is none is not sent
 };
 
 struct Endpoint {
@@ -74,6 +77,7 @@ struct Verdict {
     std::vector<Usage> usage;                       // also of answers that are no use
     std::string model;                              // as the provider names the one that answered; empty: not said
     std::optional<core::Milliseconds> retry_after;  // 0 ms to 24 h
+    core::Pace pace{};                              // what it says of the service; its retry_after is the same
 };
 
 // POST. Errors: invalid_request, such as a model name that cannot stand in a path, a parameter that the kind does not

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
+#include <string>
 
 namespace atelier::provider {
 namespace {
@@ -64,6 +66,38 @@ std::optional<Milliseconds> limit_reset(const HttpAnswer& answer) {
             exhausted = std::max(exhausted, reset);
     }
     return exhausted ? exhausted : any;
+}
+
+std::optional<std::uint64_t> parse_count(std::string_view text) {
+    std::uint64_t count = 0;
+    const char* const end = text.data() + text.size();
+    const auto [stop, failure] = std::from_chars(text.data(), end, count);
+    if (failure != std::errc() || stop != end || count > INT64_MAX) return std::nullopt;
+    return count;
+}
+
+std::vector<core::AxisLimit> told_limits(const HttpAnswer& answer) {
+    struct Row {
+        std::string_view name;
+        core::Axis axis;
+    };
+    static constexpr std::array<Row, core::axis_count> rows{
+        {{"requests", core::Axis::requests}, {"tokens", core::Axis::tokens}, {"images", core::Axis::images}}};
+    std::vector<core::AxisLimit> limits;
+    for (const auto& [name, axis] : rows) {
+        const auto said = [&, of = std::string(name)](const char* what) {
+            return find_header(answer, "x-ratelimit-" + std::string(what) + "-" + of);
+        };
+        const auto reset = said("reset");
+        const auto limit = said("limit");
+        const auto remaining = said("remaining");
+        core::AxisLimit told{axis, {}, {}, {}, {}};
+        if (reset) told.reset = parse_duration(*reset);
+        if (limit) told.limit = parse_count(*limit);
+        if (remaining) told.remaining = parse_count(*remaining);
+        if (told.reset && told.limit != 0 && (told.limit || told.remaining)) limits.push_back(told);
+    }
+    return limits;
 }
 
 }  // namespace atelier::provider

@@ -8,6 +8,7 @@
 #include "core/text.hpp"
 #include "core/web_address.hpp"
 #include "provider/failure.hpp"
+#include "provider/rate_limits.hpp"
 
 namespace atelier::provider::unsplash {
 namespace {
@@ -63,6 +64,17 @@ ErrorClass class_of(const HttpAnswer& answer, const std::string& words) {
     return answer.status == 410 ? ErrorClass::invalid_request : class_of_status(answer.status);
 }
 
+// There is no word of when it is whole again.
+std::vector<core::AxisLimit> limits_of(const HttpAnswer& answer) {
+    const auto limit = core::find_header(answer, "x-ratelimit-limit");
+    const auto remaining = core::find_header(answer, "x-ratelimit-remaining");
+    core::AxisLimit told{core::Axis::requests, {}, {}, {}, std::chrono::hours{1}};
+    if (limit) told.limit = parse_count(*limit);
+    if (remaining) told.remaining = parse_count(*remaining);
+    if (told.limit.value_or(0) == 0) return {};
+    return {told};
+}
+
 template <class T>
 Verdict<T> failed_call(const HttpAnswer& answer) {
     const std::string words = words_of(answer);
@@ -72,7 +84,7 @@ Verdict<T> failed_call(const HttpAnswer& answer) {
     if (!words.empty()) message += ": " + words;
     auto pause = may_pause(cls) ? core::retry_after(answer) : std::nullopt;
     if (cls == ErrorClass::rate_limited && !pause) pause = pause_without_word;
-    return {Error{cls, std::move(message)}, pause};
+    return {Error{cls, std::move(message)}, pause, limits_of(answer)};
 }
 
 std::string text_of(const Json& object, const char* name, std::size_t max_bytes) {
@@ -156,12 +168,12 @@ Verdict<Photo> judge_photo(const HttpAnswer& answer) {
     if (!is_success(answer.status)) return failed_call<Photo>(answer);
     const auto json = core::parse_json(answer.body, {}, ErrorClass::invalid_output);
     if (!json) return {Error{ErrorClass::invalid_output, "Unsplash answered with " + json.error().message}};
-    return {read_photo(*json)};
+    return {read_photo(*json), {}, limits_of(answer)};
 }
 
 Verdict<Nothing> judge_use(const HttpAnswer& answer) {
     if (!is_success(answer.status)) return failed_call<Nothing>(answer);
-    return {Nothing{}};
+    return {Nothing{}, {}, limits_of(answer)};
 }
 
 Verdict<Nothing> judge_picture(const HttpAnswer& answer) {

@@ -6,9 +6,11 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/clock.hpp"
 #include "core/http.hpp"
+#include "core/pace.hpp"
 #include "core/result.hpp"
 
 namespace atelier::provider::unsplash {
@@ -27,6 +29,7 @@ template <class T>
 struct Verdict {
     core::Result<T> result;
     std::optional<core::Milliseconds> retry_after{};
+    std::vector<core::AxisLimit> limits{};  // what is left of the requests of an hour
 };
 
 struct Nothing {};

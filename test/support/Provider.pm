@@ -49,7 +49,8 @@ sub DESTROY { my ($self) = @_; local ($?, $@); $self->stop unless ${^GLOBAL_PHAS
 sub port { my ($self) = @_; return $self->{port} }
 sub url { my ($self, $path) = @_; return "http://127.0.0.1:$self->{port}" . ($path // '') }
 
-# Members: key, models, latency_ms, picture_bytes, faults. Those that are not given stay as they are.
+# Members: key, models, latency_ms, jitter_ms, picture_bytes, faults, limits, outages: see provider_server.py. Those that are not
+# given stay as they are.
 sub behave
 {
     my ($self, %behaviour) = @_;
@@ -57,11 +58,13 @@ sub behave
     return;
 }
 
-# All counts 0, no faults, no latency.
+# All counts 0, no arrivals, no faults, no latency, no limits, no outages.
 sub reset_counts { my ($self) = @_; $self->_control('POST', '/control/reset', ''); return }
 
-# calls, billed, refused, answered, abandoned, open, max_open, products, refusals, ...: see provider_server.py.
+# calls, billed, refused, limited, failed, answered, abandoned, open, max_open, products, refusals, ...: see provider_server.py.
 sub counts { my ($self) = @_; return $self->_control('GET', '/control/counts') }
+# One hash for each accepted request: at (seconds since 1970), model, product, status (0: a fault), traceparent.
+sub arrivals { my ($self) = @_; return $self->_control('GET', '/control/arrivals') }
 sub last_request { my ($self) = @_; return $self->_control('GET', '/control/last') }
 
 # Until so many calls are open; the number that was seen last. Polls without a pause worth the name: an answer may be 200 ms away.
@@ -86,8 +89,8 @@ sub _control
     return decode_json($answer->{content});
 }
 
-# Makes this server a provider of the node's database. Options: name (studio), kind (gemini), in_flight (100), key or
-# key_file or key_env (key => test-key), options (a hash of more server options, such as {outcome_unknown => 'retry'}).
+# Makes this server a provider of the node's database. Options: name (studio), kind (gemini), in_flight (100; 0: nobody has
+# said what its lane takes), key or key_file or key_env (key => test-key), options (a hash of more server options, such as {outcome_unknown => 'retry'}).
 sub introduce
 {
     my ($self, $node, %wanted) = @_;
@@ -103,7 +106,8 @@ sub introduce
     my $list = join ', ', map { "$_ '$options{$_}'" } sort keys %options;
     $node->ask("create server $name foreign data wrapper atelier_$kind options ($list)");
     $node->ask("create user mapping for atelier_owner server $name options ($credential)");
-    $node->ask(sprintf "select atelier.set_lane_limit('%s', '%s', %d)", $name, $options{image_model}, $wanted{in_flight} // 100);
+    my $in_flight = $wanted{in_flight} // 100;
+    $node->ask("select atelier.set_lane_limit('$name', '$options{image_model}', $in_flight)") if $in_flight;
     return $name;
 }
 

@@ -33,8 +33,8 @@ declare
     v_orders jsonb[];
 begin
     select array_agg(l.order_text::jsonb order by l.attempt_id) into v_orders
-      from (select array_agg(s.lane_id) as lanes, array_agg(s.priority) as priorities, array_agg(0::bigint) as marks from atelier_internal.sweep() s) k,
-           atelier_internal.lease(p_epoch, 100, k.lanes, k.priorities, k.marks, '{}', '{}') l
+      from (select array_agg(s.lane_id) as lanes, array_agg(s.tenant_id) as tenants, array_agg(s.priority) as priorities, array_agg(0::bigint) as marks, array_agg(100) as takes from atelier_internal.sweep() s) k,
+           atelier_internal.lease(p_epoch, k.lanes, k.tenants, k.priorities, k.marks, k.takes, '{}', '{}') l
      where l.order_text is not null;
     perform atelier_internal.settle(p_epoch, (
         select jsonb_agg(jsonb_build_object('lease', o.body -> 'lease', 'sent', true, 'duration_ms', 5)
@@ -212,11 +212,16 @@ create function hostile.legal_value(p_client uuid, p_argument text, p_type regty
     select case
         when p_type = 'uuid'::regtype then quote_nullable(hostile.id_for(p_client, p_argument)) || '::uuid'
         when p_type = 'uuid[]'::regtype then format('array[%L]::uuid[]', hostile.id_for(p_client, case when p_argument ~ 'inspiration' then 'inspiration_id' when p_argument ~ 'product' then 'product_id' end))
-        when p_type = 'jsonb'::regtype then case when p_argument = 'settings' then quote_literal(hostile.settings()) || '::jsonb' else '''{}''::jsonb' end
+        when p_type = 'jsonb'::regtype then case p_argument
+            when 'settings' then quote_literal(hostile.settings()) || '::jsonb'
+            when 'requests' then format('jsonb_build_array(jsonb_build_object(''product_id'', %L, ''settings'', %L::jsonb))', hostile.id_for(p_client, 'product_id'), hostile.settings())
+            else '''{}''::jsonb' end
+        when p_argument = 'enqueue' then 'true'
+        when p_argument = 'start_by' then '(now() + interval ''2 hours'')'
         when p_type = 'text'::regtype then coalesce((select quote_literal(v.value) from (values
             ('provider', 'offline'), ('store', 'file'), ('key', format('clients/%s/photos/other.png', p_client)), ('content_type', 'image/png'), ('type', 'image'), ('status', null),
             ('role', 'member'), ('email', 'somebody@studio.test'), ('slug', 'somebody'), ('tier', 'free'), ('source', 'upload'), ('decision', 'retry'),
-            ('filename', 'chair.png'), ('sha256', repeat('ab', 32)), ('from', 'file'), ('to', 'file'), ('model', '')) as v (argument, value) where v.argument = p_argument and v.value is not null),
+            ('filename', 'chair.png'), ('traceparent', '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'), ('sha256', repeat('ab', 32)), ('from', 'file'), ('to', 'file'), ('model', '')) as v (argument, value) where v.argument = p_argument and v.value is not null),
             case when p_argument = 'status' then 'null' else '''word''' end) || '::text'
         when p_type = 'interval'::regtype then '''10 minutes''::interval'
         when p_type = 'timestamptz'::regtype then '(now() + interval ''1 hour'')'

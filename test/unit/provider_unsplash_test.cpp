@@ -181,6 +181,24 @@ TEST(Unsplash, ClassesOfErrors) {
     EXPECT_TRUE(judge_use({200, {}, R"({"url":"https://images.unsplash.com/a"})"}).result.ok());
 }
 
+TEST(Unsplash, WhatIsLeftOfTheHour) {
+    const std::vector<std::pair<std::string, std::string>> headers{{"x-ratelimit-limit", "50"},
+                                                                   {"x-ratelimit-remaining", "47"}};
+    for (const int status : {200, 403, 404, 500}) {
+        const auto limits = judge_photo({status, headers, photo_json().dump()}).limits;
+        ASSERT_EQ(limits.size(), 1U) << status;
+        EXPECT_EQ(limits[0].axis, core::Axis::requests);
+        EXPECT_EQ(limits[0].limit, 50U);
+        EXPECT_EQ(limits[0].remaining, 47U);
+        EXPECT_EQ(limits[0].window, core::Milliseconds{3'600'000});
+        EXPECT_FALSE(limits[0].reset);
+        EXPECT_EQ(judge_use({status, headers, "{}"}).limits.size(), 1U) << status;
+    }
+    for (const char* limit : {"", "0", "many", "-1"})
+        EXPECT_TRUE(judge_use({200, {{"x-ratelimit-limit", limit}}, "{}"}).limits.empty()) << limit;
+    EXPECT_TRUE(judge_use({200, {}, "{}"}).limits.empty());
+}
+
 TEST(Unsplash, AnswersOfPictures) {
     EXPECT_EQ(class_of(judge_picture({200, {}, "x"})), "ok");
     for (const int status : {301, 302, 307, 400, 401, 403, 404, 410})

@@ -35,14 +35,14 @@ Receipt receipt_of(const Json& request_schema, const std::string& content, const
 }
 
 TEST(Receipt, JsonOfTheSchemaIsTheResult) {
-    const Json answer = Json::parse(answer_of(judge_receipt(receipt_of(schema, R"({"room": "kitchen"})"))));
+    const Json answer = Json::parse(answer_of(judge_receipt(receipt_of(schema, R"({"room": "kitchen"})"))).text);
     EXPECT_EQ(answer["outcome"], "completed") << answer;
     EXPECT_EQ(answer["result"], (Json{{"json", {{"room", "kitchen"}}}, {"model", "model-as-served"}}));
 }
 
 TEST(Receipt, JsonThatBreaksTheSchemaIsInvalidOutputAndWasBilled) {
     const Judged judged = judge_receipt(receipt_of(schema, R"({"room": 3})"));
-    const Json answer = Json::parse(answer_of(judged));
+    const Json answer = Json::parse(answer_of(judged).text);
     EXPECT_EQ(answer["outcome"], "failed");
     EXPECT_EQ(answer["sent"], true);
     EXPECT_EQ(answer["error"]["class"], "invalid_output");
@@ -52,6 +52,20 @@ TEST(Receipt, JsonThatBreaksTheSchemaIsInvalidOutputAndWasBilled) {
     EXPECT_EQ(answer["usage"], Json::parse(R"([{"unit": "input_token", "quantity": 20},
                                                {"unit": "output_token", "quantity": 5}])"));
     EXPECT_FALSE(answer.contains("result"));
+    EXPECT_EQ(answer_of(judged).pace.kind, core::PaceKind::answered);
+    EXPECT_EQ(answer_of(judged).pace.tokens, 25U);
+}
+
+TEST(Receipt, OnDiskTheHeadersStillTellOfThePace) {
+    Receipt receipt = receipt_of(schema, R"({"room": "kitchen"})");
+    receipt.head["headers"] = Json::parse(R"([["x-ratelimit-limit-requests", "60"],
+                                              ["x-ratelimit-remaining-requests", "59"],
+                                              ["x-ratelimit-reset-requests", "1s"]])");
+    const core::Pace pace = answer_of(judge_receipt(receipt)).pace;
+    ASSERT_EQ(pace.limits.size(), 1U);
+    EXPECT_EQ(pace.limits[0].remaining, 59U);
+    receipt.head["status"] = 429U;
+    EXPECT_EQ(answer_of(judge_receipt(receipt)).pace.kind, core::PaceKind::rate_limited);
 }
 
 TEST(Receipt, WithoutASchemaAnyJsonWillDo) {
@@ -69,7 +83,7 @@ TEST(Receipt, WithoutASchemaAnyJsonWillDo) {
 TEST(Receipt, AKeyThatIsEchoedIsNotQuoted) {
     Receipt receipt = receipt_of(schema, R"({"room": ["sk-planted-key-0123456789"]})");
     take_out_key(receipt, "sk-planted-key-0123456789");
-    const std::string answer = answer_of(judge_receipt(receipt));
+    const std::string answer = answer_of(judge_receipt(receipt)).text;
     const std::string message = Json::parse(answer).value(Json::json_pointer("/error/message"), "");
     EXPECT_NE(message.find("[redacted]"), std::string::npos) << answer;
     EXPECT_EQ(answer.find("planted"), std::string::npos) << answer;

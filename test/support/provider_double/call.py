@@ -17,6 +17,7 @@ class Settings:
     key: str = 'test-key'
     models: list[str] = field(default_factory=lambda: ['test-image', 'test-json', 'test-text'])
     latency_ms: int = 0
+    jitter_ms: int = 0  # by so much at most a call takes longer or shorter
     picture_bytes: int = 1_500_000
 
 

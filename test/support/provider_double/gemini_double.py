@@ -6,6 +6,7 @@ from typing import Any
 
 from . import analyses, shape
 from .call import PICTURE_MARK, Call, Refusal, Settings, json_answer
+from .limiter import Told
 from .pictures import Picture
 from .shape import Problem, boolean, either, integer, json_object, listing, number, one_of, record, text
 from .wire import Answer, Request
@@ -181,7 +182,7 @@ def rate_limited(delay: str) -> Answer:
     return error(429, 'You exceeded your current quota, please check your plan and billing details.', None, [
         {'@type': 'type.googleapis.com/google.rpc.QuotaFailure', 'violations': [
             {'quotaMetric': 'generativelanguage.googleapis.com/generate_requests_per_model',
-             'quotaId': 'GenerateRequestsPerMinutePerProjectPerModel', 'quotaValue': '10'}]},
+             'quotaId': 'GenerateRequestsPerMinutePerProjectPerModel', 'quotaValue': '1000'}]},
         {'@type': 'type.googleapis.com/google.rpc.Help', 'links': []},
         {'@type': 'type.googleapis.com/google.rpc.RetryInfo', 'retryDelay': delay}])
 
@@ -192,3 +193,26 @@ def no_credit() -> Answer:
         {'@type': 'type.googleapis.com/google.rpc.QuotaFailure', 'violations': [
             {'quotaMetric': 'generativelanguage.googleapis.com/generate_requests_per_model',
              'quotaId': 'GenerateRequestsPerDayPerProjectPerModel', 'quotaValue': '0'}]}])
+
+
+# ---- A limit of the server (limiter.py). The quota of a minute is the one that has a name here.
+
+def tokens_of(call: Call) -> int:
+    return usage(call)['totalTokenCount']
+
+
+def limit_headers(limits: list[Told]) -> list[tuple[str, str]]:
+    """This kind says nothing of its limits before they are reached."""
+    return []
+
+
+def over_limit(limit: Told) -> Answer:
+    details: list[Any] = []
+    if limit.tells == 'limits' and limit.window_ms == 60_000:
+        what = 'Requests' if limit.axis == 'requests' else 'ContentInputTokens'
+        details.append({'@type': 'type.googleapis.com/google.rpc.QuotaFailure', 'violations': [
+            {'quotaMetric': f'generativelanguage.googleapis.com/generate_{limit.axis}_per_model',
+             'quotaId': f'Generate{what}PerMinutePerProjectPerModel', 'quotaValue': str(limit.limit)}]})
+    if limit.tells != 'nothing':
+        details.append({'@type': 'type.googleapis.com/google.rpc.RetryInfo', 'retryDelay': f'{limit.wait:.9f}s'})
+    return error(429, 'You exceeded your current quota, please check your plan and billing details.', None, details)

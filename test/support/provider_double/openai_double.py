@@ -2,11 +2,13 @@
 refuse and how they answer. Wire facts: the APIs as of November 2026."""
 
 import json
+import math
 import re
 from typing import Any
 
 from . import analyses, multipart, shape
 from .call import PICTURE_MARK, Call, Refusal, Settings, json_answer
+from .limiter import Told
 from .pictures import Picture
 from .shape import Problem, boolean, either, integer, json_object, listing, number, one_of, record, text
 from .wire import Answer, Request
@@ -199,8 +201,7 @@ def good_body(call: Call, picture: Picture | None, words: str | None = None) -> 
 
 
 def answer_headers(call: Call) -> list[tuple[str, str]]:
-    return [('x-request-id', f'req_{call.identity}'), ('openai-processing-ms', '180'), ('x-ratelimit-limit-requests', '10000'),
-            ('x-ratelimit-remaining-requests', '9999'), ('x-ratelimit-reset-requests', '6m0s')]
+    return [('x-request-id', f'req_{call.identity}'), ('openai-processing-ms', '180')]
 
 
 # ---- What both kinds can say, each in its own way. `picture` is None where the task is not to make one.
@@ -241,3 +242,37 @@ def rate_limited(delay: str) -> Answer:
 def no_credit() -> Answer:
     return error(429, 'You exceeded your current quota, please check your plan and billing details.', 'insufficient_quota',
                  'insufficient_quota')
+
+
+# ---- A limit of the server (limiter.py).
+
+def tokens_of(call: Call) -> int:
+    return usage(call)['total_tokens']
+
+
+def limit_headers(limits: list[Told]) -> list[tuple[str, str]]:
+    headers = []
+    for limit in limits:
+        if limit.tells == 'limits':
+            headers += [(f'x-ratelimit-limit-{limit.axis}', str(limit.limit)),
+                        (f'x-ratelimit-remaining-{limit.axis}', str(limit.remaining)),
+                        (f'x-ratelimit-reset-{limit.axis}', go_duration(limit.reset))]
+    return headers
+
+
+def over_limit(limit: Told) -> Answer:
+    headers = []
+    if limit.tells != 'nothing':
+        headers = [('retry-after-ms', str(math.ceil(limit.wait * 1000))), ('retry-after', str(math.ceil(limit.wait)))]
+    return error(429, f'Rate limit reached for test-image in organization org-test on {limit.axis} per min.', 'rate_limit_exceeded',
+                 limit.axis, headers=headers)
+
+
+def go_duration(seconds: float) -> str:
+    """As Go prints it, to the millisecond above: 1h0m0s, 6m0s, 8.64s, 20ms, 0s."""
+    milliseconds = math.ceil(seconds * 1000)
+    if milliseconds < 1000:
+        return f'{milliseconds}ms' if milliseconds else '0s'
+    minutes, rest = divmod(milliseconds, 60_000)
+    hours, minutes = divmod(minutes, 60)
+    return (f'{hours}h' if hours else '') + (f'{minutes}m' if hours or minutes else '') + f'{rest / 1000:g}s'
