@@ -1,87 +1,11 @@
 #include "postgres/engine.hpp"
 
+#include "postgres/engine_statements.hpp"
 #include "postgres/guard.hpp"
 
 namespace atelier::postgres::engine {
 
 namespace {
-
-constexpr int most_parameters = 7;
-
-// A statement, planned when it is first used and kept for the life of the process.
-struct Statement {
-    const char* text;
-    int parameters;
-    Oid types[most_parameters];
-    SPIPlanPtr plan = nullptr;
-};
-
-// One execution: in, parameters that C++ converts inside the guard; out, through `collect`.
-using Datums = Datum[most_parameters];
-
-// Runs under the guard, so that nothing here may have a destructor. The result is in SPI_tuptable.
-void execute(Statement& statement, Datums& values) {
-    if (statement.plan == nullptr) {
-        SPIPlanPtr plan = SPI_prepare(statement.text, statement.parameters, statement.types);
-        if (plan == nullptr || SPI_keepplan(plan) != 0) elog(ERROR, "could not prepare: %s", statement.text);
-        statement.plan = plan;
-    }
-    const int result = SPI_execute_plan(statement.plan, values, nullptr, false, 0);
-    if (result != SPI_OK_SELECT) elog(ERROR, "unexpected result %d of: %s", result, statement.text);
-}
-
-Datum cell(std::uint64_t row, int column, bool* is_null) {
-    return SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column, is_null);
-}
-
-Datum cell(std::uint64_t row, int column) {
-    bool is_null = false;
-    const Datum value = cell(row, column, &is_null);
-    if (is_null) elog(ERROR, "unexpected null in column %d of an engine function", column);
-    return value;
-}
-
-Datum text_datum(const std::string& text) {
-    return PointerGetDatum(cstring_to_text_with_len(text.data(), static_cast<int>(text.size())));
-}
-
-LaneNote entry_in(std::uint64_t row, int column) {
-    return {DatumGetInt32(cell(row, column)), DatumGetInt16(cell(row, column + 1)),
-            DatumGetInt64(cell(row, column + 2))};
-}
-
-template <class Number>
-Datum array_datum(const std::vector<Number>& numbers) {
-    Datum* elements = static_cast<Datum*>(palloc(sizeof(Datum) * std::max<std::size_t>(numbers.size(), 1)));
-    for (std::size_t i = 0; i < numbers.size(); ++i) {
-        if constexpr (sizeof(Number) == 8) {
-            elements[i] = Int64GetDatum(numbers[i]);
-        } else if constexpr (sizeof(Number) == 4) {
-            elements[i] = Int32GetDatum(numbers[i]);
-        } else {
-            elements[i] = Int16GetDatum(numbers[i]);
-        }
-    }
-    constexpr Oid type = sizeof(Number) == 8 ? INT8OID : sizeof(Number) == 4 ? INT4OID : INT2OID;
-    constexpr char alignment = sizeof(Number) == 8   ? TYPALIGN_DOUBLE
-                               : sizeof(Number) == 4 ? TYPALIGN_INT
-                                                     : TYPALIGN_SHORT;
-    return PointerGetDatum(construct_array(elements, static_cast<int>(numbers.size()), type, sizeof(Number),
-                                           sizeof(Number) < 8 || FLOAT8PASSBYVAL, alignment));
-}
-
-// The bigint[] of a single row; empty for null. `out` is filled under the guard, so that it must belong to the caller.
-void collect_attempts(LockedAttempts& out) {
-    bool is_null = false;
-    const Datum value = cell(0, 1, &is_null);
-    if (is_null) return;
-    Datum* elements = nullptr;
-    int count = 0;
-    deconstruct_array(DatumGetArrayTypeP(value), INT8OID, sizeof(std::int64_t), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE,
-                      &elements, nullptr, &count);
-    for (int i = 0; i < count; ++i)
-        out.push_back(DatumGetInt64(elements[i]));
-}
 
 // Functions without parameters that return nothing or one integer.
 struct Plain {
@@ -155,18 +79,21 @@ std::int32_t resolve_draining(std::int64_t epoch, const std::vector<std::int64_t
     return call.left;
 }
 
-LockedAttempts settle(std::int64_t epoch, const std::string& answers) {
+LockedAttempts settle(std::int64_t epoch, const std::string& answers, const std::vector<std::int64_t>& excused) {
     struct Call {
         std::int64_t epoch;
         const std::string& answers;
+        const std::vector<std::int64_t>& excused;
         LockedAttempts locked;
-    } call{epoch, answers, {}};
+    } call{epoch, answers, excused, {}};
     call_postgres<Call>(
         [](Call& c) {
-            static Statement statement{"select atelier_internal.settle($1, $2)", 2, {INT8OID, JSONBOID}};
-            Datums values = {Int64GetDatum(c.epoch), DirectFunctionCall1(jsonb_in, CStringGetDatum(c.answers.c_str()))};
+            static Statement statement{
+                "select atelier_internal.settle($1, $2, $3)", 3, {INT8OID, JSONBOID, INT8ARRAYOID}};
+            Datums values = {Int64GetDatum(c.epoch), DirectFunctionCall1(jsonb_in, CStringGetDatum(c.answers.c_str())),
+                             array_datum(c.excused)};
             execute(statement, values);
-            collect_attempts(c.locked);
+            collect_numbers(c.locked);
         },
         call);
     return std::move(call.locked);
@@ -212,62 +139,6 @@ std::int32_t resolve_dependencies() {
     Plain call{&statement, 0};
     call_postgres(run_for_integer, call);
     return call.result;
-}
-
-std::vector<LeasedRow> lease(const LeaseRequest& request) {
-    struct Call {
-        const LeaseRequest& request;
-        std::vector<LeasedRow> rows;
-    } call{request, {}};
-    call_postgres<Call>(
-        [](Call& c) {
-            static Statement statement{
-                "select attempt_id, lane_id, priority, sequence, timeout_ms, order_text, coalesce(paid, false)"
-                " from atelier_internal.lease($1, $2, $3, $4, $5, $6, $7)",
-                7,
-                {INT8OID, INT4OID, INT4ARRAYOID, INT2ARRAYOID, INT8ARRAYOID, INT4ARRAYOID, INT4ARRAYOID}};
-            const LeaseRequest& in = c.request;
-            Datums values = {Int64GetDatum(in.epoch),         Int32GetDatum(in.capacity),
-                             array_datum(in.keys.lanes),      array_datum(in.keys.priorities),
-                             array_datum(in.keys.watermarks), array_datum(in.busy_lanes),
-                             array_datum(in.in_flight)};
-            execute(statement, values);
-            for (std::uint64_t row = 0; row < SPI_processed; ++row) {
-                bool no_attempt = false;
-                bool no_timeout = false;
-                bool no_order = false;
-                const Datum attempt = cell(row, 1, &no_attempt);
-                const LaneNote entry = entry_in(row, 2);
-                const Datum timeout = cell(row, 5, &no_timeout);
-                const Datum order = cell(row, 6, &no_order);
-                const text* bytes = no_order ? nullptr : DatumGetTextPP(order);
-                const bool paid = DatumGetBool(cell(row, 7));
-                LeasedRow& out = c.rows.emplace_back();
-                out.entry = entry;
-                if (!no_attempt) out.attempt = DatumGetInt64(attempt);
-                if (!no_timeout) out.timeout_ms = DatumGetInt32(timeout);
-                out.paid = paid;
-                if (bytes != nullptr) out.order.emplace(VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes));
-            }
-        },
-        call);
-    return std::move(call.rows);
-}
-
-std::vector<LaneNote> sweep() {
-    std::vector<LaneNote> found;
-    call_postgres<std::vector<LaneNote>>(
-        [](std::vector<LaneNote>& out) {
-            static Statement statement{"select lane_id, priority, sequence from atelier_internal.sweep()", 0, {}};
-            Datums values;
-            execute(statement, values);
-            for (std::uint64_t row = 0; row < SPI_processed; ++row) {
-                const LaneNote entry = entry_in(row, 1);
-                out.push_back(entry);
-            }
-        },
-        found);
-    return found;
 }
 
 std::int64_t next_due() {
@@ -319,7 +190,7 @@ LockedAttempts release(std::int64_t epoch, const std::vector<std::int64_t>& atte
             Datums values = {Int64GetDatum(c.epoch), array_datum(c.attempts), text_datum(c.error_class),
                              BoolGetDatum(c.count_crash), text_datum(c.message)};
             execute(statement, values);
-            collect_attempts(c.locked);
+            collect_numbers(c.locked);
         },
         call);
     return std::move(call.locked);
@@ -336,7 +207,7 @@ LockedAttempts drain(std::int64_t epoch, const std::vector<std::int64_t>& attemp
             static Statement statement{"select atelier_internal.drain($1, $2)", 2, {INT8OID, INT8ARRAYOID}};
             Datums values = {Int64GetDatum(c.epoch), array_datum(c.attempts)};
             execute(statement, values);
-            collect_attempts(c.locked);
+            collect_numbers(c.locked);
         },
         call);
     return std::move(call.locked);

@@ -2,15 +2,16 @@
 // The engine's SQL functions (schema atelier_internal) as C++ functions. Each runs inside an open Transaction and
 // throws PgError. What they mean is said in the COMMENTs of sql/engine.
 
+#include "postgres/fair_queue.hpp"
 #include "postgres/in_flight.hpp"
+#include "postgres/lane_book.hpp"
 #include "postgres/notes.hpp"
 #include "postgres/prelude.hpp"
-#include "postgres/queue_keys.hpp"
 
 namespace atelier::postgres::engine {
 
 struct LeasedRow {
-    LaneNote entry;
+    Entry entry;
     std::int64_t attempt = 0;  // 0: the entry was consumed without an attempt
     std::int32_t timeout_ms = 0;
     std::optional<std::string> order;  // nullopt: nothing to send
@@ -19,10 +20,15 @@ struct LeasedRow {
 
 struct LeaseRequest {
     std::int64_t epoch;
-    std::int32_t capacity;
-    QueueKeys::Arrays keys;
-    std::vector<std::int32_t> busy_lanes;
-    std::vector<std::int32_t> in_flight;
+    const FairQueue::Plan& plan;
+    const std::vector<std::pair<std::int32_t, std::int32_t>>& load;  // lane -> orders under way
+};
+
+// A paid call whose executor is gone.
+struct DrainingOrder {
+    std::int64_t attempt;
+    std::int32_t lane;
+    Tenant tenant;
 };
 
 // nullopt: go on; otherwise why the engine pauses.
@@ -36,8 +42,8 @@ std::int32_t resolve_draining(std::int64_t epoch, const std::vector<std::int64_t
 // Attempts whose jobs somebody holds locked: nothing was done for them, they are to be tried again.
 using LockedAttempts = std::vector<std::int64_t>;
 
-// `answers` is the text of a JSON array.
-LockedAttempts settle(std::int64_t epoch, const std::string& answers);
+// `answers` is the text of a JSON array. The failures of `excused` cost no attempt.
+LockedAttempts settle(std::int64_t epoch, const std::string& answers, const std::vector<std::int64_t>& excused);
 struct Rejection {
     std::int64_t epoch;
     std::int64_t attempt;
@@ -54,7 +60,13 @@ std::int32_t promote(std::int32_t limit);
 // How many are left because somebody holds them locked.
 std::int32_t resolve_dependencies();
 std::vector<LeasedRow> lease(const LeaseRequest& request);
-std::vector<LaneNote> sweep();
+// The lowest entry of each of the `most` flows after `after`; nullopt: of the first ones.
+std::vector<Entry> sweep(const std::optional<Flow>& after, std::size_t most);
+std::vector<LaneRow> lane_limits();
+std::vector<TenantLimit> tenant_limits();
+std::vector<DrainingOrder> draining_orders();
+// The lanes that were; the others are locked.
+std::vector<std::int32_t> record_lanes(const std::vector<LaneRecord>& records);
 // Microseconds as in timestamptz; Notes::never when nothing is due.
 std::int64_t next_due();
 std::vector<std::int64_t> pending_cancellations();

@@ -80,6 +80,7 @@ void ExecutorLink::start(core::Instant now, LinkEvents& events) {
     draining_since_.reset();
     death_reason_.clear();
     unsent_.clear();
+    pace_.reset();
     if (!channel_->queue(wire::FrameType::hello, 0, plan_.hello)) begin_dying(now, "the hello is too long");
 }
 
@@ -116,7 +117,13 @@ void ExecutorLink::handle(wire::Frame& frame, core::Instant now, LinkEvents& eve
             return;
         case wire::FrameType::answer:
             answered_ = true;
-            events.answers.push_back({static_cast<std::int64_t>(frame.attempt), std::move(frame.payload)});
+            events.answers.push_back({static_cast<std::int64_t>(frame.attempt), std::move(frame.payload), {}});
+            if (pace_ && pace_->attempt == events.answers.back().attempt)
+                events.answers.back().pace = std::move(pace_->payload);
+            pace_.reset();
+            return;
+        case wire::FrameType::pace:
+            pace_ = {static_cast<std::int64_t>(frame.attempt), std::move(frame.payload), {}};
             return;
         case wire::FrameType::kept:
             events.kept.push_back(static_cast<std::int64_t>(frame.attempt));

@@ -36,6 +36,7 @@ struct ExecutorPlan {
 struct ReceivedAnswer {
     std::int64_t attempt;
     std::string payload;
+    std::optional<std::string> pace;  // payload of the pace frame that came before it
 };
 
 struct ExecutorDeath {
@@ -148,6 +149,7 @@ class ExecutorLink {
     bool outdated_ = false;  // the plan has changed since this executor was started
     std::string death_reason_;
     std::vector<std::int64_t> unsent_;
+    std::optional<ReceivedAnswer> pace_;  // of the answer that comes next
 };
 
 }  // namespace atelier::postgres

@@ -63,7 +63,6 @@ std::optional<std::int64_t> token_of(std::string_view lease_or_answer) noexcept 
 void InFlight::add(std::int64_t attempt, Order order) {
     if (orders_.empty() || order.deadline < earliest_) earliest_ = order.deadline;
     take(attempt);
-    ++lanes_[order.lane];
     if (order.paid) ++paid_;
     orders_.emplace(attempt, std::move(order));
 }
@@ -73,18 +72,9 @@ std::optional<Order> InFlight::take(std::int64_t attempt) {
     if (found == orders_.end()) return std::nullopt;
     std::optional<Order> order(std::move(found->second));
     orders_.erase(found);
-    if (order->kept) {
-        --kept_;
-    } else {
-        leave_lane(order->lane);
-    }
+    if (order->kept) --kept_;
     if (order->paid) --paid_;
     return order;
-}
-
-void InFlight::leave_lane(std::int32_t lane) {
-    const auto found = lanes_.find(lane);
-    if (found != lanes_.end() && --found->second == 0) lanes_.erase(found);
 }
 
 const Order* InFlight::find(std::int64_t attempt) const {
@@ -97,9 +87,7 @@ bool InFlight::keep(std::int64_t attempt) {
     if (found == orders_.end()) return false;
     Order& order = found->second;
     order.deadline = core::Instant::max();
-    if (std::exchange(order.kept, true)) return true;
-    ++kept_;
-    leave_lane(order.lane);
+    if (!std::exchange(order.kept, true)) ++kept_;
     return true;
 }
 

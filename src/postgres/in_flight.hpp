@@ -9,15 +9,19 @@
 #include <vector>
 
 #include "core/clock.hpp"
+#include "core/lane_gate.hpp"
+#include "postgres/notes.hpp"
 
 namespace atelier::postgres {
 
 struct Order {
     std::int32_t lane = 0;
-    core::Instant deadline;  // when the worker gives the answer itself
-    std::string lease;       // JSON object, echoed in the answer
-    bool paid = false;       // a provider bills it: it is never given back unless it is known not to have been sent
-    bool kept = false;       // its answer waits for a store
+    Tenant tenant{};
+    core::LaneGate::Round round = 0;  // of the lane's gate
+    core::Instant deadline;           // when the worker gives the answer itself
+    std::string lease;                // JSON object, echoed in the answer
+    bool paid = false;  // a provider bills it: it is never given back unless it is known not to have been sent
+    bool kept = false;  // its answer waits for a store
 };
 
 // The JSON object that is the value of the key "lease", which an order has first: {"lease":{...}, ...}.
@@ -34,7 +38,7 @@ class InFlight {
     // Removes it; nullopt for an attempt that is not in flight.
     std::optional<Order> take(std::int64_t attempt);
     const Order* find(std::int64_t attempt) const;
-    // From now on it has no deadline and takes no place in its lane. False for an attempt that is not in flight.
+    // From now on it has no deadline and takes no place. False for an attempt that is not in flight.
     bool keep(std::int64_t attempt);
 
     std::size_t size() const noexcept { return orders_.size(); }
@@ -43,18 +47,13 @@ class InFlight {
     std::size_t paid() const noexcept { return paid_; }
     bool empty() const noexcept { return orders_.empty(); }
     std::vector<std::int64_t> attempts() const;
-    // Lane -> orders under way, lanes with none left out.
-    const std::unordered_map<std::int32_t, std::int32_t>& lanes() const noexcept { return lanes_; }
 
     // Never later than the first deadline; nullopt when nothing is in flight.
     std::optional<core::Instant> next_deadline() const noexcept;
     std::vector<std::int64_t> overdue(core::Instant now);
 
   private:
-    void leave_lane(std::int32_t lane);
-
     std::unordered_map<std::int64_t, Order> orders_;
-    std::unordered_map<std::int32_t, std::int32_t> lanes_;
     std::size_t paid_ = 0;
     std::size_t kept_ = 0;
     core::Instant earliest_{};  // a lower bound, made exact when it passes

@@ -4,26 +4,26 @@ namespace atelier::postgres {
 
 void Notes::clear() noexcept {
     count = 0;
-    sweep = cancellation = dependency = lanes = reclaim = false;
+    sweep = cancellation = dependency = lanes = tenants = reclaim = false;
     due = never;
 }
 
 bool Notes::empty() const noexcept {
-    return count == 0 && !sweep && !cancellation && !dependency && !lanes && !reclaim && due == never;
+    return count == 0 && !sweep && !cancellation && !dependency && !lanes && !tenants && !reclaim && due == never;
 }
 
-void Notes::add_entry(const LaneNote& note) noexcept {
+void Notes::add_entry(const Entry& entry) noexcept {
     for (int i = 0; i < count; ++i) {
-        LaneNote& known = entries[i];
-        if (known.lane != note.lane || known.priority != note.priority) continue;
-        if (note.sequence < known.sequence) known.sequence = note.sequence;
+        Entry& known = entries[i];
+        if (known.flow != entry.flow) continue;
+        if (entry.sequence < known.sequence) known.sequence = entry.sequence;
         return;
     }
     if (count == capacity) {
         sweep = true;
         return;
     }
-    entries[count++] = note;
+    entries[count++] = entry;
 }
 
 void Notes::add_due(std::int64_t at) noexcept {
@@ -38,6 +38,7 @@ void Notes::merge(const Notes& other) noexcept {
     cancellation |= other.cancellation;
     dependency |= other.dependency;
     lanes |= other.lanes;
+    tenants |= other.tenants;
     reclaim |= other.reclaim;
 }
 

@@ -80,6 +80,7 @@ extern "C" {
 #include <pgstat.h>
 #include <postmaster/bgworker.h>
 #include <postmaster/interrupt.h>
+#include <storage/condition_variable.h>
 #include <storage/fd.h>
 #include <storage/ipc.h>
 #include <storage/latch.h>

@@ -10,11 +10,7 @@ namespace atelier::postgres {
 namespace {
 
 using std::chrono::milliseconds;
-using std::chrono::seconds;
 
-constexpr seconds busy_sweep_every{10};
-constexpr seconds deadline_grace{30};  // the executor's own clock goes first
-constexpr std::size_t most_output_bytes = std::size_t{4} << 20;
 constexpr std::size_t most_answer_bytes = std::size_t{32} << 20;
 constexpr std::size_t most_batch_bytes = std::size_t{16} << 20;
 constexpr std::size_t most_alerts = 16;
@@ -27,7 +23,7 @@ milliseconds poll_interval() {
 }  // namespace
 
 bool Pump::Batch::empty() const noexcept {
-    return capacity == 0 && only_leases();
+    return capacity == 0 && !record && !lanes && !tenants && only_leases();
 }
 
 bool Pump::Batch::only_leases() const noexcept {
@@ -41,26 +37,19 @@ Pump::Pump(WorkerSlot& slot, ExecutorLink& link, std::int64_t epoch) : slot_(slo
     publish();
 }
 
-void Pump::absorb(const Notes& notes) {
+void Pump::absorb(const Notes& notes, core::Instant now) {
     for (int i = 0; i < notes.count; ++i)
-        keys_.lower(notes.entries[i]);
-    lease_wanted_ |= notes.count > 0 || notes.lanes;
-    sweep_wanted_ |= notes.sweep;
+        queue_.lower(notes.entries[i], now);
+    // A lease that met a lane's new limit, or a client's pause, before its note came has taken flows for empty that are
+    // not.
+    sweep_wanted_ |= notes.sweep || notes.lanes || notes.tenants;
+    lanes_stale_ |= notes.lanes;
+    tenants_stale_ |= notes.tenants;
     resolve_wanted_ |= notes.dependency;
     cancellations_wanted_ |= notes.cancellation;
     reclaim_wanted_ |= notes.reclaim;
     due_stale_ |= notes.lanes;
     next_due_ = std::min(next_due_, notes.due);
-}
-
-core::Instant Pump::sweep_at() const {
-    return swept_at_ + (busy() ? std::chrono::duration_cast<milliseconds>(busy_sweep_every) : poll_interval());
-}
-
-std::int32_t Pump::capacity() const {
-    if (!leasing_ || keys_.empty() || !link_.ready() || link_.queued_bytes() >= most_output_bytes) return 0;
-    const auto free = settings::max_in_flight - static_cast<int>(in_flight_.under_way());
-    return std::max(0, std::min(settings::turn_limit, free));
 }
 
 std::size_t Pump::batch_of_answers() const {
@@ -81,14 +70,18 @@ Pump::Batch Pump::plan(core::Instant now) const {
     batch.reclaim = reclaim_wanted_;
     batch.resolve_draining = may_resolve_draining();
     batch.providers = leasing_ && providers_unsent_ && link_.ready();
-    batch.sweep = leasing_ && (sweep_wanted_ || now >= sweep_at());
-    batch.resolve = resolve_wanted_ || batch.sweep;
-    batch.cancellations = cancellations_wanted_ || batch.sweep;
+    batch.sweep = sweep_is_due(now);
+    const bool look_all_over = batch.sweep && !sweep_.under_way();
+    batch.resolve = resolve_wanted_ || look_all_over;
+    batch.cancellations = cancellations_wanted_ || look_all_over;
     batch.promote = leasing_ && next_due_ <= GetCurrentTimestamp();
     batch.recheck = recheck_wanted_;
-    // What became due may be the end of a cooldown, of which no note tells. A sweep may lower the watermarks, which a
-    // lease in the same transaction would raise above what it found: the lease waits for the next turn.
-    if (!batch.sweep && (lease_wanted_ || batch.promote)) batch.capacity = capacity();
+    // A sweep may lower the watermarks, which a lease in the same transaction would raise above what it found: the
+    // lease waits for the next turn.
+    if (!batch.sweep) batch.capacity = capacity(now);
+    batch.lanes = lanes_stale_ || look_all_over;
+    batch.tenants = tenants_stale_ || look_all_over;
+    batch.record = leasing_ && lanes_.next_record(now).value_or(core::Instant::max()) <= now;
     // A wake with new entries alone runs the lease and nothing else; what is due next is asked in the turn after it.
     if (!batch.only_leases()) {
         batch.refresh_due = true;
@@ -105,7 +98,7 @@ core::Instant Pump::next_action(core::Instant now) const {
     if (notify_wanted_ || !alerts_.empty() || !late_tasks_.empty() || !plan(now).empty())
         return std::max(now, not_before_);
     at = std::min(at, retry_locked_at_.value_or(core::Instant::max()));
-    if (leasing_) at = std::min(at, sweep_at());
+    if (leasing_) at = std::min({at, sweep_at(), next_opening(now)});
     if (leasing_ && next_due_ != Notes::never) {
         const std::int64_t wait = std::max<std::int64_t>(0, next_due_ - GetCurrentTimestamp());
         // Due dates may lie years ahead; a poll comes first anyway.
@@ -120,7 +113,8 @@ void Pump::turn(core::Instant now) {
     recheck_wanted_ |= slot_.take_recheck();
     // Whoever makes jobs runnable in a paused database may have ended the reason to pause.
     if (!notes.empty() || recheck_wanted_) begin_at_ = std::min(begin_at_, now);
-    absorb(notes);
+    absorb(notes, now);
+    queue_.set_aging(milliseconds{settings::priority_aging_ms});
     if (now < not_before_) return;
     try {
         if (!begun_) {
@@ -161,8 +155,9 @@ void Pump::begin(core::Instant now) {
 void Pump::run(const Batch& batch, core::Instant now) {
     Yield yield;
     try {
-        yield = transact(batch);
+        yield = transact(batch, now);
     } catch (const PgError& error) {
+        if (planned_) queue_.undo(*std::exchange(planned_, std::nullopt));
         // What was paid for comes first, without the rest, which may be what failed.
         const bool fails = batch.answers > 0 ? settle_apart() : !release_apart(batch, error);
         if (fails) throw;
@@ -171,7 +166,7 @@ void Pump::run(const Batch& batch, core::Instant now) {
     apply(batch, std::move(yield), now);
 }
 
-Pump::Yield Pump::transact(const Batch& batch) {
+Pump::Yield Pump::transact(const Batch& batch, core::Instant now) {
     Yield yield;
     Transaction transaction(slot_, batch.only_leases() ? "pg_atelier: lease" : "pg_atelier: turn");
     if (batch.reclaim) yield.unreclaimed = engine::reclaim(epoch_);
@@ -181,18 +176,24 @@ Pump::Yield Pump::transact(const Batch& batch) {
             yield.locked_releases.push_back({std::move(locked), r.error_class, r.count_crash, r.message});
     }
     if (batch.drains > 0) yield.locked_drains = engine::drain(epoch_, drains_);
-    if (batch.answers > 0) yield.locked_answers = engine::settle(epoch_, join_answers(batch.answers));
+    if (batch.answers > 0)
+        yield.locked_answers = engine::settle(epoch_, join_answers(batch.answers), excused(batch.answers));
     if (batch.resolve_draining) yield.still_draining = engine::resolve_draining(epoch_, known_answers());
     if (batch.resolve) yield.unresolved = engine::resolve_dependencies();
     if (batch.promote) yield.promoted = engine::promote(settings::turn_limit);
-    if (batch.sweep) yield.swept = engine::sweep();
-    if (batch.capacity > 0) {
-        engine::LeaseRequest request{epoch_, batch.capacity, keys_.arrays(), {}, {}};
-        for (const auto& [lane, orders] : in_flight_.lanes()) {
-            request.busy_lanes.push_back(lane);
-            request.in_flight.push_back(orders);
-        }
-        yield.leased = engine::lease(request);
+    if (batch.sweep) {
+        if (!sweep_.under_way()) begin_sweep();
+        yield.swept_since = core::now();
+        yield.swept = engine::sweep(sweep_.after(), sweep_.flows_a_page());
+    }
+    read_limits(batch, now);
+    if (batch.reclaim || batch.resolve_draining || (batch.cancellations && !draining_places_.empty()))
+        yield.draining = engine::draining_orders();
+    if (batch.capacity > 0) yield.leased = lease(batch, now);
+    if (batch.record) {
+        yield.recorded_at = now;
+        yield.records = lanes_.to_record({now, GetCurrentTimestamp()});
+        yield.recorded = engine::record_lanes(yield.records);
     }
     // After the lease: what it leased may be for a provider that is new. Still unsent should the transaction fail.
     if (batch.providers || (batch.capacity > 0 && (providers::changed() || leased_in_new_lane(yield)))) {
@@ -206,28 +207,15 @@ Pump::Yield Pump::transact(const Batch& batch) {
 }
 
 void Pump::apply(const Batch& batch, Yield yield, core::Instant now) {
-    if (batch.capacity > 0) lease_wanted_ = static_cast<std::int32_t>(yield.leased.size()) >= batch.capacity;
-    // Without an executor to lease to, what became due is still to be leased.
-    if (batch.promote && batch.capacity == 0) lease_wanted_ = true;
     // What was noted while the transaction ran may be newer than what it saw: it counts for the sweep now, and is
     // absorbed last, so that nothing below overwrites it.
     const Notes late = slot_.take_notes();
-    if (batch.sweep) {
-        const int unannounced = keys_.apply_sweep(yield.swept, late);
-        if (!first_sweep_) report_.swept += unannounced;
-        first_sweep_ = sweep_wanted_ = false;
-        lease_wanted_ |= !yield.swept.empty();
-        swept_at_ = now;
-    }
+    if (batch.sweep) apply_sweep(yield, late, now);
+    if (batch.lanes) lanes_stale_ = false;
+    if (batch.tenants) tenants_stale_ = false;
+    lanes_.recorded(yield.records, yield.recorded, yield.recorded_at);
     if (yield.providers) send_providers(*yield.providers);
-    for (engine::LeasedRow& row : yield.leased) {
-        keys_.advance(row.entry);
-        if (row.order) {
-            send_order(row, now);
-        } else {
-            lease_wanted_ = true;  // it took a place, and no answer will tell that the place is free
-        }
-    }
+    apply_leases(yield, now);
     releases_.erase(releases_.begin(), releases_.begin() + static_cast<std::ptrdiff_t>(batch.releases));
     std::move(yield.locked_releases.begin(), yield.locked_releases.end(), std::back_inserter(locked_releases_));
     settled(batch.answers, yield.locked_answers);
@@ -255,25 +243,13 @@ void Pump::apply(const Batch& batch, Yield yield, core::Instant now) {
         const TimestampTz wall = GetCurrentTimestamp();
         if (next_due_ <= wall && batch.promote && yield.promoted == 0) next_due_ = wall + past_due_retry_us;
     }
-    absorb(late);
+    absorb(late, now);
+    lease_next_ = batch.sweep && !first_sweep_ && capacity(core::now()) > 0;
+    const auto ended = [](const engine::LeasedRow& row) { return !row.order; };
+    if (!batch.only_leases() || std::any_of(yield.leased.begin(), yield.leased.end(), ended)) slot_.settled();
     report_.turns++;
     report_.last_turn_at = GetCurrentTimestamp();
     publish();
-}
-
-void Pump::send_order(engine::LeasedRow& row, core::Instant now) {
-    Order order;
-    order.lane = row.entry.lane;
-    order.deadline = now + milliseconds{row.timeout_ms} + deadline_grace;
-    order.lease = lease_of_order(*row.order);
-    order.paid = row.paid;
-    known_lanes_.insert(row.entry.lane);
-    report_.leased++;
-    if (link_.send(wire::FrameType::order, row.attempt, *row.order)) {
-        in_flight_.add(row.attempt, std::move(order));
-    } else {
-        answer_for(row.attempt, order, core::ErrorClass::invalid_request, "the order is too long for the executor");
-    }
 }
 
 void Pump::cancel(const std::vector<std::int64_t>& attempts) {
@@ -337,11 +313,7 @@ void Pump::publish() {
     report_.in_flight = static_cast<std::int32_t>(in_flight_.size());
     report_.build_known = link_.build_matches().has_value();
     report_.build_matches = link_.build_matches().value_or(false);
-    report_.lane_count = 0;
-    for (const auto& [lane, orders] : in_flight_.lanes()) {
-        if (report_.lane_count == max_published_lanes) break;
-        report_.lanes[report_.lane_count++] = {lane, orders};
-    }
+    publish_lanes(core::now());
     slot_.publish(report_);
 }
 

@@ -6,16 +6,19 @@
 //
 // A paid call is never bought twice in silence. When the executor is gone, its paid attempts do not go back into the
 // queue but drain: the next executor finds their receipts, answers them, and says when it is through with all that was
-// left (`adopted`). What is draining still when those answers are settled has an unknown outcome, but for answers that
-// are kept on disk until their store takes the picture.
+// left (`adopted`). Until then it takes its place in its lane and among its tenant's orders. What is draining still
+// when those answers are settled has an unknown outcome, but for answers that are kept on disk until their store takes
+// the picture.
 
 #include "core/clock.hpp"
 #include "postgres/engine.hpp"
 #include "postgres/executor_link.hpp"
+#include "postgres/fair_queue.hpp"
 #include "postgres/guard.hpp"
 #include "postgres/in_flight.hpp"
+#include "postgres/lane_book.hpp"
 #include "postgres/prelude.hpp"
-#include "postgres/queue_keys.hpp"
+#include "postgres/sweep_round.hpp"
 #include "postgres/worker_slot.hpp"
 
 namespace atelier::postgres {
@@ -72,6 +75,8 @@ class Pump {
         std::string payload;
         std::int64_t number;   // in the order of coming
         bool receipt = false;  // the executor may have one, and keeps it until it hears that the answer is settled
+        bool excused = false;  // its failure costs no attempt
+        std::optional<Tenant> tenant = std::nullopt;  // whose order it is, if it takes a place until it is settled
         int failures = 0;
     };
     struct Release {
@@ -91,10 +96,13 @@ class Pump {
         bool providers = false;
         bool resolve = false;
         bool promote = false;
-        bool sweep = false;
+        bool sweep = false;  // one page
         bool cancellations = false;
         bool refresh_due = false;
         bool recheck = false;
+        bool lanes = false;    // to be read
+        bool tenants = false;  // the same
+        bool record = false;   // what was learned of the lanes
 
         bool empty() const noexcept;
         bool only_leases() const noexcept;
@@ -108,25 +116,51 @@ class Pump {
         std::int32_t still_draining = 0;
         std::int32_t unresolved = 0;
         std::int32_t promoted = 0;
-        std::vector<LaneNote> swept;
+        std::vector<Entry> swept;
+        core::Instant swept_since{};
+        std::optional<std::vector<engine::DrainingOrder>> draining;
+        std::vector<LaneRecord> records;
+        std::vector<std::int32_t> recorded;
+        core::Instant recorded_at{};
         std::vector<engine::LeasedRow> leased;
         std::optional<std::string> providers;  // holds keys
         std::vector<std::int64_t> cancelled;
         std::optional<std::int64_t> due;
     };
 
-    void absorb(const Notes& notes);
+    void absorb(const Notes& notes, core::Instant now);
     Batch plan(core::Instant now) const;
-    std::int32_t capacity() const;
-    core::Instant sweep_at() const;
     std::size_t batch_of_answers() const;
     std::string join_answers(std::size_t count) const;
+    std::vector<std::int64_t> excused(std::size_t count) const;
 
     void begin(core::Instant now);
     void run(const Batch& batch, core::Instant now);
-    Yield transact(const Batch& batch);
+    Yield transact(const Batch& batch, core::Instant now);
     void apply(const Batch& batch, Yield yield, core::Instant now);
+
+    // pump_leasing.cpp: what comes next, and the places that orders take.
+    std::int32_t free_orders() const;
+    // How many orders may be leased; 0 when nobody waits who may go on.
+    std::int32_t capacity(core::Instant now) const;
+    // When the next page of a sweep comes.
+    core::Instant sweep_at() const;
+    bool sweep_is_due(core::Instant now) const;
+    // When there may be something to lease by the clock alone, or to write down.
+    core::Instant next_opening(core::Instant now) const;
+    void begin_sweep();
+    void read_limits(const Batch& batch, core::Instant now);
+    std::vector<engine::LeasedRow> lease(const Batch& batch, core::Instant now);
+    void apply_leases(Yield& yield, core::Instant now);
+    void apply_sweep(Yield& yield, const Notes& late, core::Instant now);
     void send_order(engine::LeasedRow& row, core::Instant now);
+    // Takes it out of what is in flight. Nothing is known of its service by that.
+    std::optional<Order> withdraw(std::int64_t attempt);
+    void add_draining(std::int64_t attempt, const Order& order);
+    // It is settled, or answered and kept: its place is free.
+    void drained(std::int64_t attempt);
+    void replace_draining(const std::vector<engine::DrainingOrder>& orders);
+    void publish_lanes(core::Instant now);
     void cancel(const std::vector<std::int64_t>& attempts);
     void notify();
     void after_turn(core::Instant now);
@@ -139,12 +173,14 @@ class Pump {
     void note_error(const std::string& message);
     void bury_executor(const ExecutorDeath& death);
     bool answers_another_lease(const ReceivedAnswer& answer) const;
-    void add_answer(ReceivedAnswer answer);
-    void queue_answer(std::int64_t attempt, std::string payload, bool receipt);
+    void add_answer(ReceivedAnswer answer, core::Instant now);
+    // What the answer says of the pace of its service. True: the failure costs no attempt.
+    bool judge_pace(const Order& order, const ReceivedAnswer& answer, core::Instant now);
+    Answer& queue_answer(std::int64_t attempt, std::string payload, bool receipt);
     void take_alert(const std::string& payload);
 
     // pump_paid.cpp: what keeps paid answers.
-    void keep(const std::vector<std::int64_t>& attempts);
+    void keep(const std::vector<std::int64_t>& attempts, core::Instant now);
     bool may_resolve_draining() const;
     // Of draining attempts: their outcome is not unknown.
     std::vector<std::int64_t> known_answers() const;
@@ -177,8 +213,16 @@ class Pump {
     ExecutorLink& link_;
     const std::int64_t epoch_;
 
-    QueueKeys keys_;
+    FairQueue queue_;
+    LaneBook lanes_;
+    SweepRound sweep_;
+    std::optional<FairQueue::Plan> planned_;  // while the transaction runs that leases by it
     InFlight in_flight_;
+    struct Place {
+        std::int32_t lane;
+        Tenant tenant;
+    };
+    std::unordered_map<std::int64_t, Place> draining_places_;  // of attempts whose executors are gone
     std::deque<Answer> answers_;
     std::size_t answer_bytes_ = 0;
     std::deque<Release> releases_;
@@ -209,9 +253,11 @@ class Pump {
     bool begun_ = false;
     bool reclaim_wanted_ = false;
     std::string pause_reason_;
-    bool lease_wanted_ = true;
+    bool lanes_stale_ = true;
+    bool tenants_stale_ = true;
     bool first_sweep_ = true;
     bool sweep_wanted_ = true;
+    bool lease_next_ = false;  // the last turn had a page of a sweep while somebody waited
     bool resolve_wanted_ = true;
     bool cancellations_wanted_ = true;
     bool due_stale_ = true;
@@ -220,6 +266,7 @@ class Pump {
     std::int64_t next_due_ = Notes::never;
 
     core::Instant swept_at_{};
+    core::Instant next_page_at_{};
     core::Instant begin_at_{};
     core::Instant maintain_at_{};
     std::deque<std::string> late_tasks_;

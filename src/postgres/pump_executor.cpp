@@ -1,7 +1,9 @@
 // The pump's half that faces the executor: answers, deaths, deadlines, log frames.
 
+#include "core/pace_kind.hpp"
 #include "postgres/pump.hpp"
 #include "postgres/server_log.hpp"
+#include "wire/pace_frame.hpp"
 
 namespace atelier::postgres {
 
@@ -43,9 +45,9 @@ void log_frame(const std::string& payload, core::Instant now) {
 
 void Pump::take_events(LinkEvents events, core::Instant now) {
     heard_answers_ = !events.answers.empty() || !events.kept.empty();
-    keep(events.kept);
+    keep(events.kept, now);
     for (ReceivedAnswer& answer : events.answers)
-        add_answer(std::move(answer));
+        add_answer(std::move(answer), now);
     for (const std::string& frame : events.log_frames)
         log_frame(frame, now);
     for (const std::string& frame : events.alert_frames)
@@ -71,7 +73,7 @@ void Pump::take_events(LinkEvents events, core::Instant now) {
     }
     if (events.death) bury_executor(*events.death);
     if (events.became_ready) {
-        lease_wanted_ = providers_unsent_ = true;
+        providers_unsent_ = true;
         note_error("");
     }
     if (events.became_ready || events.death || events.start_failure || events.foreign_build) publish();
@@ -85,10 +87,19 @@ bool Pump::answers_another_lease(const ReceivedAnswer& received) const {
     return order != nullptr && token && token != token_of(order->lease);
 }
 
-void Pump::add_answer(ReceivedAnswer received) {
+bool Pump::judge_pace(const Order& order, const ReceivedAnswer& received, core::Instant now) {
+    if (order.kept) return false;
+    core::Pace pace;
+    if (received.pace) pace = wire::decode_pace(*received.pace).value_or(core::unheard());
+    return lanes_.ended(order.lane, order.round, pace, now);
+}
+
+void Pump::add_answer(ReceivedAnswer received, core::Instant now) {
     const std::optional<Order> order =
         answers_another_lease(received) ? std::nullopt : in_flight_.take(received.attempt);
     kept_receipts_.erase(received.attempt);
+    if (order && !order->kept) queue_.vacate(order->tenant);
+    const bool is_excused = order && judge_pace(*order, received, now);
     const bool usable =
         received.payload.size() > 2 && received.payload.back() == '}' && core::is_storable_text(received.payload);
     if (order && !usable) {
@@ -105,13 +116,14 @@ void Pump::add_answer(ReceivedAnswer received) {
         received.payload += "\"lease\":" + order->lease + '}';
     }
     // One that is not in flight comes from a receipt that another executor left, or late.
-    queue_answer(received.attempt, std::move(received.payload), !order || order->paid);
+    Answer& answer = queue_answer(received.attempt, std::move(received.payload), !order || order->paid);
+    answer.excused = is_excused;
+    if (order && !order->kept) answer.tenant = order->tenant;
 }
 
-void Pump::queue_answer(std::int64_t attempt, std::string payload, bool receipt) {
-    lease_wanted_ = true;
+Pump::Answer& Pump::queue_answer(std::int64_t attempt, std::string payload, bool receipt) {
     answer_bytes_ += payload.size();
-    answers_.push_back({attempt, std::move(payload), ++answers_taken_, receipt});
+    return answers_.emplace_back(Answer{attempt, std::move(payload), ++answers_taken_, receipt});
 }
 
 void Pump::take_alert(const std::string& payload) {
@@ -149,7 +161,7 @@ void Pump::expire(core::Instant now) {
     if (heard_answers_ || !may_read()) return;
     for (const std::int64_t attempt : in_flight_.overdue(now)) {
         cancel({attempt});
-        if (const std::optional<Order> order = in_flight_.take(attempt)) {
+        if (const std::optional<Order> order = withdraw(attempt)) {
             answer_for(attempt, *order, order->paid ? core::ErrorClass::outcome_unknown : core::ErrorClass::timeout,
                        "the executor did not answer in time");
         }
@@ -170,8 +182,11 @@ void Pump::bury_executor(const ExecutorDeath& death) {
                              std::to_string(in_flight_.paid()) + " of them paid";
     log_line(LogLevel::log, line.c_str(), death.how.c_str());
     std::vector<std::int64_t> lost;
-    for (const std::int64_t attempt : in_flight_.attempts())
-        (in_flight_.take(attempt)->paid ? drains_ : lost).push_back(attempt);
+    for (const std::int64_t attempt : in_flight_.attempts()) {
+        const Order order = *withdraw(attempt);
+        (order.paid ? drains_ : lost).push_back(attempt);
+        if (order.paid && !order.kept) add_draining(attempt, order);
+    }
     if (!lost.empty()) releases_.push_back({lost, "worker_lost", !death.blameless, message});
     if (!death.asked_for) alert({"executor_restarted", message, "See the executor's log in the spool directory."});
 }
@@ -179,7 +194,7 @@ void Pump::bury_executor(const ExecutorDeath& death) {
 void Pump::give_back_unsent(const std::vector<std::int64_t>& attempts) {
     std::vector<std::int64_t> known;
     for (const std::int64_t attempt : attempts) {
-        if (in_flight_.take(attempt)) known.push_back(attempt);
+        if (withdraw(attempt)) known.push_back(attempt);
     }
     if (!known.empty()) releases_.push_back({known, "not_sent", false, "the order did not leave the worker"});
 }
@@ -187,7 +202,7 @@ void Pump::give_back_unsent(const std::vector<std::int64_t>& attempts) {
 void Pump::give_back_rest(const std::string& message) {
     std::vector<std::int64_t> rest;
     for (const std::int64_t attempt : in_flight_.attempts())
-        if (!in_flight_.take(attempt)->paid) rest.push_back(attempt);
+        if (!withdraw(attempt)->paid) rest.push_back(attempt);
     if (!rest.empty()) releases_.push_back({rest, "worker_lost", false, message});
 }
 

@@ -14,11 +14,20 @@ bool Pump::may_resolve_draining() const {
            std::none_of(locked_answers_.begin(), locked_answers_.end(), came_before);
 }
 
-// An answer that waits for its store comes at its own time, in flight or draining. Its place in its lane is free.
-void Pump::keep(const std::vector<std::int64_t>& attempts) {
-    lease_wanted_ |= !attempts.empty();
-    for (const std::int64_t attempt : attempts)
-        if (!in_flight_.keep(attempt)) kept_receipts_.insert(attempt);
+// An answer that waits for its store comes at its own time, in flight or draining. Its place in its lane is free, and
+// its service is well.
+void Pump::keep(const std::vector<std::int64_t>& attempts, core::Instant now) {
+    for (const std::int64_t attempt : attempts) {
+        drained(attempt);
+        const Order* order = in_flight_.find(attempt);
+        if (order == nullptr) {
+            kept_receipts_.insert(attempt);
+        } else if (!order->kept) {
+            queue_.vacate(order->tenant);
+            lanes_.ended(order->lane, order->round, core::Pace{}, now);
+            in_flight_.keep(attempt);
+        }
+    }
 }
 
 std::vector<std::int64_t> Pump::known_answers() const {
@@ -35,11 +44,12 @@ void Pump::apply_draining(const Batch& batch, const Yield& yield) {
         still_draining_ = yield.still_draining > 0;
     }
     if (batch.reclaim || batch.drains > 0) draining_ = true;
+    if (yield.draining) replace_draining(*yield.draining);
 }
 
 bool Pump::leased_in_new_lane(const Yield& yield) const {
     return std::any_of(yield.leased.begin(), yield.leased.end(),
-                       [this](const engine::LeasedRow& row) { return known_lanes_.count(row.entry.lane) == 0; });
+                       [this](const engine::LeasedRow& row) { return known_lanes_.count(row.entry.flow.lane) == 0; });
 }
 
 void Pump::send_providers(std::string& payload) {

@@ -51,16 +51,25 @@ std::string Pump::join_answers(std::size_t count) const {
     return text;
 }
 
+std::vector<std::int64_t> Pump::excused(std::size_t count) const {
+    std::vector<std::int64_t> attempts;
+    for (std::size_t i = 0; i < count; ++i)
+        if (answers_[i].excused) attempts.push_back(answers_[i].attempt);
+    return attempts;
+}
+
 void Pump::settled(std::size_t count, const engine::LockedAttempts& locked) {
     std::vector<std::int64_t> receipts;
     for (std::size_t i = 0; i < count; ++i) {
         Answer answer = std::move(answers_.front());
         answers_.pop_front();
         if (std::find(locked.begin(), locked.end(), answer.attempt) != locked.end()) {
+            if (answer.tenant) queue_.occupy(*answer.tenant);
             locked_answers_.push_back(std::move(answer));
             wait_for_locked();
             continue;
         }
+        drained(answer.attempt);
         answer_bytes_ -= answer.payload.size();
         // The executor drops receipts by number, that of an order under way too (answers_another_lease): it hears the
         // number when that one is settled.
@@ -68,6 +77,7 @@ void Pump::settled(std::size_t count, const engine::LockedAttempts& locked) {
         report_.settled++;
         notify_wanted_ = true;
     }
+    if (count > 0) slot_.settled();
     tell_settled(receipts);
 }
 
@@ -83,6 +93,8 @@ void Pump::retry_locked(core::Instant now) {
     draining_ |= std::exchange(still_draining_, false);
     drains_.insert(drains_.end(), locked_drains_.begin(), locked_drains_.end());
     locked_drains_.clear();
+    for (const Answer& answer : locked_answers_)
+        if (answer.tenant) queue_.vacate(*answer.tenant);
     std::move(locked_answers_.begin(), locked_answers_.end(), std::back_inserter(answers_));
     std::move(locked_releases_.begin(), locked_releases_.end(), std::back_inserter(releases_));
     locked_answers_.clear();
@@ -93,7 +105,7 @@ bool Pump::settle_apart() {
     const std::size_t count = batch_of_answers();
     try {
         Transaction transaction(slot_, "pg_atelier: settle");
-        const engine::LockedAttempts locked = engine::settle(epoch_, join_answers(count));
+        const engine::LockedAttempts locked = engine::settle(epoch_, join_answers(count), excused(count));
         transaction.commit();
         settled(count, locked);
         return false;
@@ -119,7 +131,9 @@ bool Pump::settle_apart() {
 Pump::Alone Pump::settle_one(Answer& answer) {
     try {
         Transaction transaction(slot_, "pg_atelier: settle one");
-        const engine::LockedAttempts locked = engine::settle(epoch_, '[' + answer.payload + ']');
+        const engine::LockedAttempts locked =
+            engine::settle(epoch_, '[' + answer.payload + ']',
+                           answer.excused ? std::vector{answer.attempt} : std::vector<std::int64_t>{});
         transaction.commit();
         return locked.empty() ? Alone::settled : Alone::locked;
     } catch (const PgError& error) {

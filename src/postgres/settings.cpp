@@ -11,6 +11,7 @@ int spool_limit_kb;
 int max_in_flight;
 int turn_limit;
 int media_children;
+int priority_aging_ms;
 char* program_directory;
 char* store_directory;
 char* spool_directory;
@@ -32,6 +33,7 @@ int backoff_base_ms;
 char* default_provider;
 char* default_store;
 int event_ttl_s;
+int idempotency_ttl_s;
 char* instance;
 int job_timeout_ms;
 int job_ttl_completed_s;
@@ -126,6 +128,8 @@ const IntegerSetting integers[] = {
      &error_asset_ttl_s, 7 * day_s, 0, 3650 * day_s, PGC_SUSET, GUC_UNIT_S},
     {"pg_atelier.event_ttl", "How long events are kept.", nullptr, &event_ttl_s, 30 * day_s, day_s, ring_s, PGC_SUSET,
      GUC_UNIT_S},
+    {"pg_atelier.idempotency_ttl", "How long an idempotency key stands for the request that named it first.", nullptr,
+     &idempotency_ttl_s, 7 * day_s, minute_s, 3650 * day_s, PGC_SUSET, GUC_UNIT_S},
     {"pg_atelier.job_timeout", "Time an attempt may take when its step names none.", nullptr, &job_timeout_ms,
      120 * second_ms, 100, day_s* second_ms, PGC_SUSET, GUC_UNIT_MS},
     {"pg_atelier.job_ttl_completed", "How long completed jobs stay in the history.", nullptr, &job_ttl_completed_s,
@@ -143,6 +147,10 @@ const IntegerSetting integers[] = {
     {"pg_atelier.poll_interval", "How often an idle worker looks for work that no commit announced.",
      "Committed work wakes the worker at once; this finds what was committed in two phases.", &poll_interval_ms,
      minute_s* second_ms, 100, day_s* second_ms, PGC_SIGHUP, GUC_UNIT_MS},
+    {"pg_atelier.priority_aging", "Time that waiting work of a client needs to catch up with one level of priority.",
+     "Priorities order the work of one client; clients among themselves share by weight. 0: work of a lower priority "
+     "waits as long as there is any of a higher one.",
+     &priority_aging_ms, minute_s* second_ms, 0, day_s* second_ms, PGC_SIGHUP, GUC_UNIT_MS},
     {"pg_atelier.purge_log_ttl", "How long the log of the purge is kept.", nullptr, &purge_log_ttl_s, 365 * day_s,
      day_s, 3650 * day_s, PGC_SUSET, GUC_UNIT_S},
     {"pg_atelier.shutdown_wait", "How long a stopping worker waits for answers that are under way.", nullptr,

@@ -15,6 +15,7 @@ extern int spool_limit_kb;
 extern int max_in_flight;
 extern int turn_limit;
 extern int media_children;
+extern int priority_aging_ms;    // 0: a priority is never outwaited
 extern char* program_directory;  // '' = pkglibdir
 extern char* store_directory;    // '' = below the data directory
 extern char* spool_directory;    // '' = below the data directory

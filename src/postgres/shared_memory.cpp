@@ -1,5 +1,7 @@
 #include "postgres/shared_memory.hpp"
 
+#include "postgres/compat.hpp"
+
 namespace atelier::postgres {
 
 namespace {
@@ -38,6 +40,7 @@ void start_memory() {
         SpinLockInit(&state->lock);
         for (DatabaseSlot& slot : state->slots) {
             SpinLockInit(&slot.lock);
+            ConditionVariableInit(&slot.settled);
             clear_slot(slot);
         }
     }
@@ -149,6 +152,39 @@ void hand_over(Oid database, const Notes& notes) noexcept {
         if (start) wake_launcher();
         return;
     }
+}
+
+void tell_settling(DatabaseSlot& slot) noexcept {
+    {
+        SpinGuard guard(slot.lock);
+        slot.settlings++;
+    }
+    ConditionVariableBroadcast(&slot.settled);
+}
+
+// The count is of the slot, which another database may have next: at worst somebody looks once in vain.
+void wait_for_settling(long milliseconds) {
+    static const std::uint32_t event = compat::wait_event("AtelierSettling");
+    static std::uint64_t seen = 0;
+    DatabaseSlot* slot = find_slot(MyDatabaseId);
+    if (slot == nullptr) {
+        (void)WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, milliseconds, event);
+        ResetLatch(MyLatch);
+        CHECK_FOR_INTERRUPTS();
+        return;
+    }
+    const auto count = [slot]() noexcept {
+        SpinGuard guard(slot->lock);
+        return slot->settlings;
+    };
+    const TimestampTz end = GetCurrentTimestamp() + milliseconds * 1000;
+    ConditionVariablePrepareToSleep(&slot->settled);
+    while (count() == seen) {
+        const long left = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), end);
+        if (left <= 0 || ConditionVariableTimedSleep(&slot->settled, left, event)) break;
+    }
+    ConditionVariableCancelSleep();
+    seen = count();
 }
 
 void wake_launcher() noexcept {

@@ -9,7 +9,7 @@
 namespace atelier::postgres {
 
 inline constexpr int max_databases = 64;
-inline constexpr int max_published_lanes = 64;
+inline constexpr int max_published_lanes = 128;
 inline constexpr int last_error_bytes = 256;
 inline constexpr int slot_lookups = 8;
 
@@ -20,9 +20,19 @@ enum class WorkerPhase : std::int32_t {
     stopping,
 };
 
-struct LaneLoad {
+// Counts since the worker started.
+struct LaneCounters {
     std::int32_t lane;
     std::int32_t in_flight;
+    std::int32_t allowed;
+    std::int32_t tenants;  // with work that waits
+    std::int64_t started;
+    std::int64_t answered;
+    std::int64_t refused;
+    std::int64_t failed;
+    double weights;  // of these tenants together
+    double starts_per_second;
+    char gate[12];
 };
 
 // What a worker tells the world of itself; written by it alone, each turn.
@@ -41,8 +51,8 @@ struct WorkerReport {
     bool paused;
     bool build_known;
     bool build_matches;
-    LaneLoad lanes[max_published_lanes];
     char last_error[last_error_bytes];
+    LaneCounters lanes[max_published_lanes];
 };
 
 struct DatabaseSlot {
@@ -62,6 +72,8 @@ struct DatabaseSlot {
     Latch* worker_latch;
     std::uint64_t heartbeat;  // grows with each round of the worker's loop and each transaction
     Notes notes;
+    std::uint64_t settlings;    // grows with each commit in which jobs may have gone on or ended
+    ConditionVariable settled;  // told of it
     WorkerReport report;
 };
 
@@ -108,6 +120,12 @@ bool want_worker(Oid database) noexcept;
 // Gives notes to the worker of a database and wakes it; a database without a slot gets a worker. Never fails loudly:
 // it runs after commit.
 void hand_over(Oid database, const Notes& notes) noexcept;
+
+// For the worker, after a commit that counts as a settling.
+void tell_settling(DatabaseSlot& slot) noexcept;
+
+// Waits for the next settling in this database, or one that came since this process waited last.
+void wait_for_settling(long milliseconds);
 
 void wake_launcher() noexcept;
 

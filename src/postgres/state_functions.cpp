@@ -1,5 +1,5 @@
-// workers_state() and lane_in_flight(): what workers publish in shared memory, as rows. Counters only, no table is
-// read.
+// workers_state() and lane_counters(): what workers publish in shared memory, as rows. Counters only, no table is read.
+// And what waiting for a job needs: wait_for_settling() and in_transaction_block().
 
 #include "postgres/compat.hpp"
 #include "postgres/prelude.hpp"
@@ -61,13 +61,33 @@ void put_row(const SlotView& view, ReturnSetInfo* result) {
     tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
 
+void put_lane(const LaneCounters& lane, ReturnSetInfo* result) {
+    Datum values[11] = {
+        Int32GetDatum(lane.lane),
+        Int32GetDatum(lane.in_flight),
+        Int32GetDatum(lane.allowed),
+        CStringGetTextDatum(lane.gate),
+        Int64GetDatum(lane.started),
+        Int64GetDatum(lane.answered),
+        Int64GetDatum(lane.refused),
+        Int64GetDatum(lane.failed),
+        Int32GetDatum(lane.tenants),
+        Float8GetDatum(lane.weights),
+        Float8GetDatum(lane.starts_per_second),
+    };
+    bool nulls[11] = {};
+    tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+}
+
 }  // namespace
 }  // namespace atelier::postgres
 
 extern "C" {
 
 PG_FUNCTION_INFO_V1(atelier_workers_state);
-PG_FUNCTION_INFO_V1(atelier_lane_in_flight);
+PG_FUNCTION_INFO_V1(atelier_lane_counters);
+PG_FUNCTION_INFO_V1(atelier_wait_for_settling);
+PG_FUNCTION_INFO_V1(atelier_in_transaction_block);
 
 PGDLLEXPORT Datum atelier_workers_state(PG_FUNCTION_ARGS) {
     using namespace atelier::postgres;
@@ -81,20 +101,26 @@ PGDLLEXPORT Datum atelier_workers_state(PG_FUNCTION_ARGS) {
     return Datum{0};
 }
 
-PGDLLEXPORT Datum atelier_lane_in_flight(PG_FUNCTION_ARGS) {
+PGDLLEXPORT Datum atelier_lane_counters(PG_FUNCTION_ARGS) {
     using namespace atelier::postgres;
     compat::begin_result_set(fcinfo);
     SlotView view;
     DatabaseSlot* slot = find_slot(MyDatabaseId);
     if (slot == nullptr || !view_slot(*slot, view)) return Datum{0};
-    const ReturnSetInfo* result = reinterpret_cast<ReturnSetInfo*>(fcinfo->resultinfo);
-    for (int i = 0; i < view.report.lane_count; ++i) {
-        const LaneLoad& load = view.report.lanes[i];
-        Datum values[2] = {Int32GetDatum(load.lane), Int32GetDatum(load.in_flight)};
-        bool nulls[2] = {false, false};
-        tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
-    }
+    for (int i = 0; i < view.report.lane_count; ++i)
+        put_lane(view.report.lanes[i], reinterpret_cast<ReturnSetInfo*>(fcinfo->resultinfo));
     return Datum{0};
+}
+
+PGDLLEXPORT Datum atelier_wait_for_settling(PG_FUNCTION_ARGS) {
+    constexpr std::int32_t longest_ms = 1000;
+    atelier::postgres::wait_for_settling(std::clamp(PG_GETARG_INT32(0), 0, longest_ms));
+    PG_RETURN_VOID();
+}
+
+PGDLLEXPORT Datum atelier_in_transaction_block(PG_FUNCTION_ARGS) {
+    (void)fcinfo;
+    PG_RETURN_BOOL(IsTransactionBlock());
 }
 
 }  // extern "C"

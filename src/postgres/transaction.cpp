@@ -119,6 +119,8 @@ void fix_settings() {
         {"idle_session_timeout", "0"},
         {"jit", "off"},
         {"max_parallel_workers_per_gather", "0"},
+        // Plans are made while the tables of jobs are small, and kept when they are large.
+        {"enable_seqscan", "off"},
     };
     for (const Fixed& setting : fixed)
         SetConfigOption(setting.name, setting.value, PGC_SUSET, PGC_S_OVERRIDE);

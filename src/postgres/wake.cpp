@@ -15,7 +15,7 @@ struct PendingAtCommit {
     bool recheck;
 };
 
-PendingAtCommit pending = {{{}, 0, false, false, false, false, false, Notes::never}, false, false};
+PendingAtCommit pending = {{{}, 0, false, false, false, false, false, false, Notes::never}, false, false};
 bool watching = false;
 bool own_lane_changes_are_news = true;
 
@@ -135,32 +135,41 @@ void recheck_extension_at_commit() {
 extern "C" {
 
 PG_FUNCTION_INFO_V1(atelier_note_queue_entry);
-PG_FUNCTION_INFO_V1(atelier_note_deferral);
+PG_FUNCTION_INFO_V1(atelier_note_due);
 PG_FUNCTION_INFO_V1(atelier_note_cancellation);
 PG_FUNCTION_INFO_V1(atelier_note_dependency);
 PG_FUNCTION_INFO_V1(atelier_note_unresolved);
+PG_FUNCTION_INFO_V1(atelier_note_limits);
+PG_FUNCTION_INFO_V1(atelier_note_tenants);
 PG_FUNCTION_INFO_V1(atelier_note_wake);
 
 PGDLLEXPORT Datum atelier_note_queue_entry(PG_FUNCTION_ARGS) {
     using namespace atelier::postgres;
-    static constexpr const char* names[] = {"lane_id", "priority", "sequence"};
-    static ColumnNumbers<3> columns;
+    static constexpr const char* names[] = {"lane_id", "tenant_id", "priority", "sequence"};
+    static ColumnNumbers<4> columns;
     TriggerData* data = trigger_data(fcinfo, true);
     if (may_note()) {
         columns.find(data->tg_relation, names);
-        pending.notes.add_entry({DatumGetInt32(column(data, columns.numbers[0])),
-                                 DatumGetInt16(column(data, columns.numbers[1])),
-                                 DatumGetInt64(column(data, columns.numbers[2]))});
+        Entry entry{};
+        entry.flow.lane = DatumGetInt32(column(data, columns.numbers[0]));
+        std::memcpy(entry.flow.tenant.data(), DatumGetUUIDP(column(data, columns.numbers[1]))->data, UUID_LEN);
+        entry.flow.priority = DatumGetInt16(column(data, columns.numbers[2]));
+        entry.sequence = DatumGetInt64(column(data, columns.numbers[3]));
+        pending.notes.add_entry(entry);
     }
     return row_of(data);
 }
 
-PGDLLEXPORT Datum atelier_note_deferral(PG_FUNCTION_ARGS) {
+PGDLLEXPORT Datum atelier_note_due(PG_FUNCTION_ARGS) {
     using namespace atelier::postgres;
-    static constexpr const char* names[] = {"run_after"};
     static ColumnNumbers<1> columns;
     TriggerData* data = trigger_data(fcinfo, true);
+    if (data->tg_trigger->tgnargs != 1) {
+        ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+                        errmsg("trigger \"%s\" must name one column", data->tg_trigger->tgname)));
+    }
     if (may_note()) {
+        const char* const names[] = {data->tg_trigger->tgargs[0]};
         columns.find(data->tg_relation, names);
         pending.notes.add_due(DatumGetTimestampTz(column(data, columns.numbers[0])));
     }
@@ -186,6 +195,20 @@ PGDLLEXPORT Datum atelier_note_unresolved(PG_FUNCTION_ARGS) {
     using namespace atelier::postgres;
     if (may_note()) pending.notes.dependency = true;
     PG_RETURN_VOID();
+}
+
+PGDLLEXPORT Datum atelier_note_limits(PG_FUNCTION_ARGS) {
+    (void)fcinfo;
+    using namespace atelier::postgres;
+    if (may_note()) pending.notes.lanes = pending.notes.tenants = true;
+    PG_RETURN_VOID();
+}
+
+PGDLLEXPORT Datum atelier_note_tenants(PG_FUNCTION_ARGS) {
+    using namespace atelier::postgres;
+    trigger_data(fcinfo, false);
+    if (may_note()) pending.notes.tenants = true;
+    return PointerGetDatum(nullptr);
 }
 
 PGDLLEXPORT Datum atelier_note_wake(PG_FUNCTION_ARGS) {

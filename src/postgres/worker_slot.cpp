@@ -54,7 +54,12 @@ void WorkerSlot::stopping() noexcept {
 
 void WorkerSlot::publish(const WorkerReport& report) noexcept {
     SpinGuard guard(slot_.lock);
-    if (slot_.ticket == ticket_) slot_.report = report;
+    if (slot_.ticket != ticket_) return;
+    // Without the lanes that nobody has told of.
+    static_assert(std::is_trivially_copyable_v<WorkerReport>);
+    const auto bytes =
+        offsetof(WorkerReport, lanes) + sizeof(LaneCounters) * static_cast<std::size_t>(report.lane_count);
+    std::memcpy(static_cast<void*>(&slot_.report), &report, bytes);
 }
 
 void WorkerSlot::leave_cleanly() noexcept {

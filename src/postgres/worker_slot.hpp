@@ -30,6 +30,8 @@ class WorkerSlot {
 
     void stopping() noexcept;
     void publish(const WorkerReport& report) noexcept;
+    // Wakes who waits in wait_for_settling().
+    void settled() noexcept { tell_settling(slot_); }
     // How the process ends, for the launcher.
     void leave_cleanly() noexcept;
 

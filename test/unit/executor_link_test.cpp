@@ -258,6 +258,19 @@ TEST_F(ExecutorLinkTest, AFrameThatOnlyAWorkerSendsEndsTheConnection) {
     }
 }
 
+TEST_F(ExecutorLinkTest, AFrameOfPaceBelongsToTheAnswerThatComesNext) {
+    test::write_file(path("frames"),
+                     wire::encode({FrameType::pace, 7, "first"}) + wire::encode({FrameType::answer, 7, "{}"}) +
+                         wire::encode({FrameType::answer, 8, "{}"}) + wire::encode({FrameType::pace, 1, "of another"}) +
+                         wire::encode({FrameType::answer, 9, "{}"}));
+    ExecutorLink link(plan("paced", "cat hello frames >&3\nsleep 60"));
+    ASSERT_TRUE(pump_until(link, [&] { return answers_.size() == 3; }));
+    EXPECT_EQ(answers_[0].pace, "first");
+    EXPECT_EQ(answers_[1].pace, std::nullopt);
+    EXPECT_EQ(answers_[2].pace, std::nullopt);
+    link.kill_now();
+}
+
 TEST(InFlight, FindsTheTokenOfALeaseAndOfItsAnswer) {
     EXPECT_EQ(token_of(R"({"job": "a", "token": 9223372036854775807, "lane": 1})"), INT64_MAX);
     EXPECT_EQ(token_of(R"({"error":{"message":"\"token\":1"},"lease":{"token":2},"result":{"token":3}})"), 2);
@@ -268,8 +281,8 @@ TEST(InFlight, FindsTheTokenOfALeaseAndOfItsAnswer) {
 TEST(InFlight, AKeptAnswerHasNoDeadline) {
     const core::Instant start = core::now();
     InFlight orders;
-    orders.add(1, {5, start + seconds{1}, "{}", true});
-    orders.add(2, {5, start + seconds{2}, "{}", true});
+    orders.add(1, {5, {}, 0, start + seconds{1}, "{}", true});
+    orders.add(2, {5, {}, 0, start + seconds{2}, "{}", true});
     EXPECT_TRUE(orders.keep(1));
     EXPECT_FALSE(orders.keep(3));
     EXPECT_EQ(orders.size(), 2U);
@@ -286,20 +299,18 @@ TEST(InFlight, AKeptAnswerHasNoDeadline) {
 
 TEST(InFlight, AKeptAnswerTakesNoPlace) {
     InFlight orders;
-    orders.add(1, {5, {}, "{}", true});
-    orders.add(2, {5, {}, "{}", true});
-    orders.add(3, {6, {}, "{}", true});
+    orders.add(1, {5, {}, 0, {}, "{}", true});
+    orders.add(2, {5, {}, 0, {}, "{}", true});
+    orders.add(3, {6, {}, 0, {}, "{}", true});
     EXPECT_TRUE(orders.keep(1));
     EXPECT_TRUE(orders.keep(1)) << "it may be said twice";
     EXPECT_TRUE(orders.keep(3));
-    EXPECT_EQ(orders.lanes(), (std::unordered_map<std::int32_t, std::int32_t>{{5, 1}}));
     EXPECT_EQ(orders.under_way(), 1U);
     EXPECT_EQ(orders.size(), 3U);
     EXPECT_TRUE(orders.take(1).has_value());
-    EXPECT_EQ(orders.lanes().at(5), 1);
     EXPECT_EQ(orders.under_way(), 1U);
     EXPECT_TRUE(orders.take(2).has_value());
-    EXPECT_TRUE(orders.lanes().empty());
+    EXPECT_EQ(orders.under_way(), 0U);
     EXPECT_TRUE(orders.take(3).has_value());
     EXPECT_EQ(orders.under_way(), 0U);
     EXPECT_TRUE(orders.empty());
@@ -307,14 +318,13 @@ TEST(InFlight, AKeptAnswerTakesNoPlace) {
 
 TEST(InFlight, CountsPaidOrders) {
     InFlight orders;
-    orders.add(1, {0, {}, "{}", true});
-    orders.add(2, {0, {}, "{}", false});
-    orders.add(3, {0, {}, "{}", true});
+    orders.add(1, {0, {}, 0, {}, "{}", true});
+    orders.add(2, {0, {}, 0, {}, "{}", false});
+    orders.add(3, {0, {}, 0, {}, "{}", true});
     EXPECT_EQ(orders.paid(), 2U);
-    orders.add(3, {0, {}, "{}", false});
+    orders.add(3, {0, {}, 0, {}, "{}", false});
     EXPECT_EQ(orders.size(), 3U);
     EXPECT_EQ(orders.paid(), 1U);
-    EXPECT_EQ(orders.lanes().at(0), 3);
     EXPECT_TRUE(orders.take(1)->paid);
     EXPECT_FALSE(orders.take(1).has_value());
     EXPECT_EQ(orders.paid(), 0U);

@@ -177,9 +177,10 @@ class Bench {
         settings.max_held_bytes = 1;
         calls.emplace(
             loop, pool, stores, settings,
-            executor::PaidCalls::Handlers{
-                [this](std::uint64_t attempt, const std::string& answer) { answers[attempt] = Json::parse(answer); },
-                [](std::uint64_t) {}, [] {}, [] {}, [](const executor::Notice&) {}});
+            executor::PaidCalls::Handlers{[this](std::uint64_t attempt, const executor::Answer& answer) {
+                                              answers[attempt] = Json::parse(answer.text);
+                                          },
+                                          [](std::uint64_t) {}, [] {}, [] {}, [](const executor::Notice&) {}});
         EXPECT_TRUE(calls->set_providers(providers(base_url).dump()).ok());
     }
 

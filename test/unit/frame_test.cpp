@@ -73,11 +73,11 @@ TEST(Frame, BreachesOfTheProtocolAreFinalErrors) {
     too_long[2] = 0x40;  // 4 MiB + 1
     std::string type_zero = good;
     type_zero[4] = 0;
-    std::string type_fourteen = good;
-    type_fourteen[4] = 14;
+    std::string type_fifteen = good;
+    type_fifteen[4] = 15;
     std::string reserved = good;
     reserved[6] = 1;
-    for (const std::string& bad : {too_long, type_zero, type_fourteen, reserved}) {
+    for (const std::string& bad : {too_long, type_zero, type_fifteen, reserved}) {
         FrameReader reader;
         reader.feed(good + bad);
         const auto first = reader.next();

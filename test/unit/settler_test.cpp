@@ -32,7 +32,10 @@ TEST(Settler, WhatIsPatientLeavesAClosedBucketAloneUntilItHasItsTurn) {
         std::optional<std::size_t> when_it_waits;
         std::string answer;
         settler.run(receipt_for_bucket(), {},
-                    {[&](const std::string& text) { answer = text; },
+                    {[&](const executor::Answer& given) {
+                         answer = given.text;
+                         EXPECT_EQ(given.pace.kind, core::PaceKind::unknown) << "it is of the past";
+                     },
                      [&] {
                          if (!when_it_waits) when_it_waits = server.requests().size();
                          works = true;
@@ -51,7 +54,7 @@ TEST(Settler, WhatTheJudgeThrowsIsAnAnswerAndNotTheEndOfTheExecutor) {
         throw std::length_error("too long");
     });
     std::string answer;
-    settler.run(receipt_for_bucket(), {}, {[&](const std::string& text) { answer = text; }, {}});
+    settler.run(receipt_for_bucket(), {}, {[&](const executor::Answer& given) { answer = given.text; }, {}});
     ASSERT_TRUE(rig.run_until([&] { return !answer.empty(); }));
     const Json told = Json::parse(answer);
     EXPECT_EQ(told["outcome"], "failed") << answer;
@@ -70,7 +73,7 @@ TEST(Settler, WithoutMemoryTheReceiptIsJudgedLater) {
         return executor::judge_receipt(receipt);
     });
     std::string answer;
-    settler.run(receipt_for_bucket(), {}, {[&](const std::string& text) { answer = text; }, {}});
+    settler.run(receipt_for_bucket(), {}, {[&](const executor::Answer& given) { answer = given.text; }, {}});
     ASSERT_TRUE(rig.run_until([&] { return !answer.empty(); }));
     EXPECT_EQ(Json::parse(answer)["outcome"], "completed") << answer;
     EXPECT_EQ(asked, 2);
@@ -94,7 +97,7 @@ TEST(Settler, WhatIsCancelledWhileItWaitsForMemoryHoldsUpNoOther) {
         const auto place = (*spool)->append(executor::RecordType::receipt, i + 1, receipt->head, receipt->body);
         ASSERT_TRUE(place.ok());
         ids.push_back(settler.run(receipt, *place,
-                                  {[&](const std::string&) {
+                                  {[&](const executor::Answer&) {
                                        // The first was the trial: now the others come. Two stand behind them all.
                                        if (++ended != 2) return;
                                        for (std::size_t next = 0; next + 2 < all; ++next)
