@@ -69,11 +69,19 @@ create function atelier_internal.workers_state()
     as 'MODULE_PATHNAME', 'atelier_workers_state';
 comment on function atelier_internal.workers_state() is 'Counters that the workers of all databases publish in shared memory.';
 
-create function atelier_internal.lane_in_flight()
-    returns table (lane_id integer, in_flight integer)
+create function atelier_internal.lane_counters()
+    returns table (lane_id integer, in_flight integer, allowed integer, gate text, started bigint, answered bigint, refused bigint,
+                   failed bigint, tenants integer, weights double precision, starts_per_second double precision)
     language c volatile parallel unsafe set search_path = pg_catalog, pg_temp
-    as 'MODULE_PATHNAME', 'atelier_lane_in_flight';
-comment on function atelier_internal.lane_in_flight() is 'Orders in flight per lane of this database, published by its worker each turn.';
+    as 'MODULE_PATHNAME', 'atelier_lane_counters';
+comment on function atelier_internal.lane_counters() is
+    'What the worker of this database publishes of its busiest lanes each turn: orders in flight and how many the gate allows, state of the gate; orders begun, answered, refused (rate_limited) and failed since the worker started; tenants that wait with work and the sum of their weights; starts a second, as a moving average over about a minute.';
+
+create function atelier_internal.wait_for_settling(p_milliseconds integer) returns void
+    language c volatile strict parallel unsafe set search_path = pg_catalog, pg_temp
+    as 'MODULE_PATHNAME', 'atelier_wait_for_settling';
+comment on function atelier_internal.wait_for_settling(integer) is
+    'Waits until the worker of this database has settled something since this session waited last, at most p_milliseconds (0 to 1000; beyond: 1000). A session that looks at a job after each call misses no end that the worker gave it.';
 
 create function atelier_internal.run_by() returns text
     language c stable parallel restricted set search_path = pg_catalog, pg_temp
@@ -84,11 +92,12 @@ comment on function atelier_internal.run_by() is
 create function atelier_internal.note_queue_entry() returns trigger
     language c set search_path = pg_catalog, pg_temp as 'MODULE_PATHNAME', 'atelier_note_queue_entry';
 comment on function atelier_internal.note_queue_entry() is
-    'Remembers the lowest sequence inserted per lane and priority; handed to the worker at commit.';
+    'Remembers the lowest sequence inserted per lane, tenant and priority; handed to the worker at commit.';
 
-create function atelier_internal.note_deferral() returns trigger
-    language c set search_path = pg_catalog, pg_temp as 'MODULE_PATHNAME', 'atelier_note_deferral';
-comment on function atelier_internal.note_deferral() is 'Remembers the earliest run_after inserted; handed to the worker at commit.';
+create function atelier_internal.note_due() returns trigger
+    language c set search_path = pg_catalog, pg_temp as 'MODULE_PATHNAME', 'atelier_note_due';
+comment on function atelier_internal.note_due() is
+    'Remembers the earliest time inserted into the column that the trigger''s argument names; handed to the worker at commit.';
 
 create function atelier_internal.note_cancellation() returns trigger
     language c set search_path = pg_catalog, pg_temp as 'MODULE_PATHNAME', 'atelier_note_cancellation';
@@ -103,6 +112,15 @@ create function atelier_internal.note_unresolved() returns void
     language c volatile set search_path = pg_catalog, pg_temp as 'MODULE_PATHNAME', 'atelier_note_unresolved';
 comment on function atelier_internal.note_unresolved() is
     'Asks the worker at commit to look for jobs whose prerequisites ended, and for collections whose work may have.';
+
+create function atelier_internal.note_tenants() returns trigger
+    language c set search_path = pg_catalog, pg_temp as 'MODULE_PATHNAME', 'atelier_note_tenants';
+comment on function atelier_internal.note_tenants() is 'Tells the worker at commit that shares or pauses of clients changed.';
+
+create function atelier_internal.note_limits() returns void
+    language c volatile set search_path = pg_catalog, pg_temp as 'MODULE_PATHNAME', 'atelier_note_limits';
+comment on function atelier_internal.note_limits() is
+    'Tells the worker at commit that pauses of lanes or clients changed, also where the worker itself changed them.';
 
 create function atelier_internal.note_wake() returns trigger
     language c set search_path = pg_catalog, pg_temp as 'MODULE_PATHNAME', 'atelier_note_wake';

@@ -57,13 +57,15 @@ insert into atelier_internal.error_classes (name, disposition, counts, cools_lan
     ('invalid_output',  'once_more', 'attempt', false, false, 'The result is not what was asked for.'),
     ('storage_failed',  'retry',     'attempt', false, false, 'The store did not take or give the bytes.'),
     ('worker_lost',     'give_back', 'crash',   false, false, 'The process that ran the attempt is gone.'),
-    ('cancelled',       'cancel',    'nothing', false, false, 'Somebody cancelled the work.');
+    ('cancelled',       'cancel',    'nothing', false, false, 'Somebody cancelled the work.'),
+    ('expired',         'final',     'nothing', false, false, 'It was not begun by the time that was asked for.');
 
 create table atelier_internal.pipelines (
     name text primary key,
     description text not null,
     subject_table text,
     on_failure text,
+    redrive text,
     built_in boolean not null default false
 );
 comment on table atelier_internal.pipelines is 'A kind of work: a named list of durable steps.';
@@ -73,6 +75,8 @@ comment on column atelier_internal.pipelines.subject_table is
     'Table with the rows (by id) that its jobs work for; they are locked together with the jobs. Null: none.';
 comment on column atelier_internal.pipelines.on_failure is
     'Function (atelier_internal.failure[]) returning void that is told, in the same transaction, of jobs that ended without success.';
+comment on column atelier_internal.pipelines.redrive is
+    'Function (uuid[]) returning (job_id, new_job_id) that has the work of ended jobs done again; of those it leaves out nothing is left to do. Null: a job is enqueued again as it was, unless the pipeline has a subject_table.';
 comment on column atelier_internal.pipelines.built_in is 'Written by the extension script; excluded from dumps.';
 
 create table atelier_internal.steps (
@@ -111,6 +115,11 @@ comment on column atelier_internal.steps.built_in is 'Written by the extension s
 create type atelier_internal.job_request as (
     subject_id uuid, client_id uuid, provider text, model text, input jsonb, waits_for uuid[]);
 comment on type atelier_internal.job_request is 'What enqueue_jobs() needs to know of one job.';
+
+create type atelier_internal.job_options as (
+    priority smallint, run_after timestamptz, start_by timestamptz, order_key text, tags text[], traceparent text);
+comment on type atelier_internal.job_options is
+    'When and how a job is to run, and what it carries; as the columns of the same names in jobs. Null is the default of each.';
 
 create type atelier_internal.deletion_request as (store text, bucket text, key text, image_id uuid);
 comment on type atelier_internal.deletion_request is

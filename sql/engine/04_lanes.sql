@@ -4,17 +4,25 @@ create table atelier_internal.lanes (
     model text not null default '',
     key text not null default '',
     max_in_flight integer not null,
+    trusted boolean not null default false,
+    requests_per_minute bigint,
+    tokens_per_minute bigint,
+    images_per_minute bigint,
     paused_at timestamptz,
     pause_reason text,
     paused_until timestamptz,
-    cooldown_until timestamptz,
-    cooldown_reason text,
+    gate text not null default 'open',
+    gate_until timestamptz,
+    gate_reason text,
+    learned jsonb not null default '{}',
     created_at timestamptz not null default now(),
     unique (provider, model, key),
     constraint valid_max_in_flight check (max_in_flight between 1 and 100000),
     constraint pause_has_reason check ((paused_at is null) = (pause_reason is null)),
     constraint pause_end_needs_pause check (paused_until is null or paused_at is not null),
-    constraint cooldown_has_reason check ((cooldown_until is null) = (cooldown_reason is null))
+    constraint valid_rates check (requests_per_minute >= 1 and tokens_per_minute >= 1 and images_per_minute >= 1),
+    constraint valid_gate check (gate in ('open', 'resting', 'broken', 'trying', 'opening')),
+    constraint valid_learned check (jsonb_typeof(learned) = 'object')
 ) with (fillfactor = 50);
 comment on table atelier_internal.lanes is
     'What is limited together: one provider, model and key. Rows are made at first use and never deleted, so jobs refer to them without a foreign key (its row locks would meet on one row).';
@@ -23,11 +31,20 @@ comment on column atelier_internal.lanes.provider is 'Provider or store.';
 comment on column atelier_internal.lanes.model is 'Model; empty where the provider has none.';
 comment on column atelier_internal.lanes.key is 'Name of the credential; empty for the only one.';
 comment on column atelier_internal.lanes.max_in_flight is 'Most orders under way at once.';
+comment on column atelier_internal.lanes.trusted is
+    'Somebody named max_in_flight, or the work is done on this machine; other lanes are approached with care until their pace is known.';
+comment on column atelier_internal.lanes.requests_per_minute is 'Most requests that begin in a minute; null: what the service allows.';
+comment on column atelier_internal.lanes.tokens_per_minute is 'Most tokens in a minute, as far as the service tells what it used; null: what it allows.';
+comment on column atelier_internal.lanes.images_per_minute is 'Most pictures in a minute; null: what the service allows.';
 comment on column atelier_internal.lanes.paused_at is 'Since when nothing is leased from it; null: not paused.';
 comment on column atelier_internal.lanes.pause_reason is 'Why it is paused.';
 comment on column atelier_internal.lanes.paused_until is 'When it resumes by itself; null: when somebody resumes it.';
-comment on column atelier_internal.lanes.cooldown_until is 'The service asked for a rest until then.';
-comment on column atelier_internal.lanes.cooldown_reason is 'What the service said.';
+comment on column atelier_internal.lanes.gate is
+    'What the service lets through, as the worker last recorded it: open; resting (it asked for that); broken (it failed again and again); trying (one order sees whether it is well); opening (it is, and each success lets in one more).';
+comment on column atelier_internal.lanes.gate_until is 'Nothing is sent before then; null: no such time is known.';
+comment on column atelier_internal.lanes.gate_reason is 'What the service said when it last refused or failed, until the gate is recorded as open.';
+comment on column atelier_internal.lanes.learned is
+    'What the worker learned of its pace: requests, tokens and images, each with count, window_ms and told (by the service itself), and in_flight.';
 comment on column atelier_internal.lanes.created_at is 'First use.';
 
 create trigger note_wake after insert or update on atelier_internal.lanes
@@ -45,9 +62,9 @@ begin
         return v_lane;
     end if;
     -- The embedded providers work on this machine: more at once than it has cores only makes each slower.
-    insert into atelier_internal.lanes as l (provider, model, key, max_in_flight)
+    insert into atelier_internal.lanes as l (provider, model, key, max_in_flight, trusted)
     values (p_provider, coalesce(p_model, ''), coalesce(p_key, ''),
-            case p_provider when 'offline' then 4 when 'file' then 16 else 32 end)
+            case p_provider when 'offline' then 4 when 'file' then 16 else 32 end, not atelier_internal.is_paid(p_provider))
     on conflict (provider, model, key) do update set provider = excluded.provider
     returning l.id into v_lane;
     return v_lane;
@@ -60,8 +77,9 @@ create function atelier.pause_lane(provider text, model text default '', reason 
     language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
+    perform atelier_internal.check_pause_end(pause_lane.until);
     update atelier_internal.lanes l
-       set paused_at = now(), pause_reason = coalesce(pause_lane.reason, 'paused by hand'), paused_until = pause_lane.until
+       set paused_at = now(), pause_reason = atelier_internal.pause_reason(pause_lane.reason), paused_until = pause_lane.until
      where l.provider = pause_lane.provider and l.model = coalesce(pause_lane.model, '');
     if not found then
         raise exception 'lane "%" with model "%" does not exist', pause_lane.provider, pause_lane.model
@@ -72,14 +90,16 @@ begin
 end
 $$;
 comment on function atelier.pause_lane(text, text, text, timestamptz) is
-    'Leases nothing more from the lanes of a provider and model until resumed or until the given time. What is under way goes on. P0002 for an unknown lane.';
+    'Leases nothing more from the lanes of a provider and model until resumed or until the given time. What is under way goes on. P0002 for an unknown lane, 22023 for a time that is not to come.';
 
 create function atelier.resume_lane(provider text, model text default '') returns void
     language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
     update atelier_internal.lanes l
-       set paused_at = null, pause_reason = null, paused_until = null, cooldown_until = null, cooldown_reason = null
+       set paused_at = null, pause_reason = null, paused_until = null, gate = 'open', gate_until = null, gate_reason = null,
+           -- A refusal that named a long time stays in force as a rate long after its rest.
+           learned = '{}'
      where l.provider = resume_lane.provider and l.model = coalesce(resume_lane.model, '');
     if not found then
         raise exception 'lane "%" with model "%" does not exist', resume_lane.provider, resume_lane.model
@@ -90,29 +110,45 @@ begin
 end
 $$;
 comment on function atelier.resume_lane(text, text) is
-    'Ends pause and cooldown of the lanes of a provider and model. P0002 for an unknown lane.';
+    'Ends pause, rest and breaker of the lane of a provider and model, and forgets the rate that it learned: it begins with one order, lets in one more with each that goes well, and learns anew. P0002 for an unknown lane.';
 
-create function atelier.set_lane_limit(provider text, model text, max_in_flight integer) returns void
+create function atelier.set_lane_limit(provider text, model text, max_in_flight integer default null, requests_per_minute bigint default null,
+                                       tokens_per_minute bigint default null, images_per_minute bigint default null) returns void
     language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
+declare
+    v_rates bigint[] := array[set_lane_limit.requests_per_minute, set_lane_limit.tokens_per_minute, set_lane_limit.images_per_minute];
 begin
-    if set_lane_limit.max_in_flight is null or set_lane_limit.max_in_flight not between 1 and 100000 then
-        raise exception 'max_in_flight must be between 1 and 100000, not %', coalesce(set_lane_limit.max_in_flight::text, 'null')
+    if set_lane_limit.max_in_flight not between 1 and 100000 then
+        raise exception 'max_in_flight must be between 1 and 100000, not %', set_lane_limit.max_in_flight
             using errcode = 'invalid_parameter_value', hint = 'To stop a lane, use atelier.pause_lane().';
+    elsif 0 > any (v_rates) then
+        raise exception 'a rate must not be negative'
+            using errcode = 'invalid_parameter_value', hint = '0 removes a rate. To stop a lane, use atelier.pause_lane().';
+    elsif num_nonnulls(set_lane_limit.max_in_flight, v_rates[1], v_rates[2], v_rates[3]) = 0 then
+        raise exception 'no limit was given'
+            using errcode = 'null_value_not_allowed',
+                  hint = 'Name one of max_in_flight, requests_per_minute, tokens_per_minute and images_per_minute; the others stay as they are.';
     end if;
     if atelier_internal.is_embedded(set_lane_limit.provider)
        or exists (select from atelier_internal.provider_servers s where s.name = set_lane_limit.provider) then
         perform atelier_internal.lane_for(set_lane_limit.provider, set_lane_limit.model);
     end if;
-    update atelier_internal.lanes l set max_in_flight = set_lane_limit.max_in_flight
+    update atelier_internal.lanes l
+       set max_in_flight = coalesce(set_lane_limit.max_in_flight, l.max_in_flight),
+           trusted = l.trusted or set_lane_limit.max_in_flight is not null,
+           requests_per_minute = nullif(coalesce(v_rates[1], l.requests_per_minute), 0),
+           tokens_per_minute = nullif(coalesce(v_rates[2], l.tokens_per_minute), 0),
+           images_per_minute = nullif(coalesce(v_rates[3], l.images_per_minute), 0)
      where l.provider = set_lane_limit.provider and l.model = coalesce(set_lane_limit.model, '');
     if not found then
-        raise exception 'provider "%" does not exist', set_lane_limit.provider
+        raise exception 'provider "%" does not exist', left(set_lane_limit.provider, 200)
             using errcode = 'undefined_object', hint = 'SELECT provider FROM atelier.providers and SELECT store FROM atelier.stores list them.';
     end if;
-    perform atelier_internal.audit('lane.limited', 'lane', null, null, jsonb_build_object(
-        'provider', set_lane_limit.provider, 'model', coalesce(set_lane_limit.model, ''), 'max_in_flight', set_lane_limit.max_in_flight));
+    perform atelier_internal.audit('lane.limited', 'lane', null, null, jsonb_strip_nulls(jsonb_build_object(
+        'provider', set_lane_limit.provider, 'model', coalesce(set_lane_limit.model, ''), 'max_in_flight', set_lane_limit.max_in_flight,
+        'requests_per_minute', v_rates[1], 'tokens_per_minute', v_rates[2], 'images_per_minute', v_rates[3])));
 end
 $$;
-comment on function atelier.set_lane_limit(text, text, integer) is
-    'Sets how many orders of a provider and model may be under way at once (1 to 100000), also before the first job; takes effect at the next lease. 42704 for an unknown provider.';
+comment on function atelier.set_lane_limit(text, text, integer, bigint, bigint, bigint) is
+    'Sets how many orders of a provider and model may be under way at once (1 to 100000), and how many requests, tokens and pictures a minute it may use (0: as many as the service allows), also before the first job; null leaves a limit as it is. Takes effect at the next lease. 22023 for another number, 22004 when none is given, 42704 for an unknown provider.';

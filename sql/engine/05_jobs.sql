@@ -28,6 +28,11 @@ create table atelier_internal.jobs (
     created_by text not null default atelier_internal.caller(),
     created_at timestamptz not null default now(),
     namespace text not null default atelier_internal.setting('namespace'),
+    start_by timestamptz,
+    order_key text,
+    order_sequence bigint,
+    tags text[],
+    traceparent text,
     constraint valid_namespace check (namespace in ('client', 'admin')),
     constraint valid_state check (state in ('waiting', 'leased', 'draining', 'held')),
     constraint leased_has_lease check (
@@ -36,7 +41,11 @@ create table atelier_internal.jobs (
     constraint deferred_is_not_queued check (run_after is null or (state = 'waiting' and sequence is null)),
     constraint held_has_reason check (state <> 'held' or reason is not null),
     constraint valid_attempts check (attempts between 0 and 1000 and max_attempts between 1 and 100 and crashes between 0 and 100),
-    constraint valid_input check (jsonb_typeof(input) = 'object')
+    constraint valid_input check (jsonb_typeof(input) = 'object'),
+    constraint valid_start_by check (isfinite(start_by)),
+    constraint valid_order_key check (char_length(order_key) between 1 and 200 and (order_key is null) = (order_sequence is null)),
+    constraint valid_tags check (cardinality(tags) between 1 and 20),
+    constraint valid_traceparent check (traceparent ~ '^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$')
 ) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0);
 comment on table atelier_internal.jobs is
     'Live jobs: transient rows that drive the making of assets. A finished job moves to history. No foreign keys and no index beside the key: these rows are the engine''s hottest.';
@@ -45,7 +54,7 @@ comment on column atelier_internal.jobs.instance is 'Database that enqueued it; 
 comment on column atelier_internal.jobs.pipeline is 'Kind of work.';
 comment on column atelier_internal.jobs.step is 'Position of the step that runs next or now.';
 comment on column atelier_internal.jobs.state is 'waiting, leased, draining or held; finished jobs stand in history.';
-comment on column atelier_internal.jobs.reason is 'Why it waits or is held: deferred, retry, dependency, outcome_unknown, ...';
+comment on column atelier_internal.jobs.reason is 'Why it is not running: deferred, retry, locked, dependency, order, outcome_unknown or paused.';
 comment on column atelier_internal.jobs.lane_id is 'The lane its current step goes through.';
 comment on column atelier_internal.jobs.priority is 'Lower goes first; 0 is normal.';
 comment on column atelier_internal.jobs.sequence is 'Sequence of its queue entry; null when it has none.';
@@ -66,19 +75,31 @@ comment on column atelier_internal.jobs.input is 'What the prepare function need
 comment on column atelier_internal.jobs.created_by is 'Role that created it: session user or SET ROLE. Its USAGE on the provider is looked at again at each lease.';
 comment on column atelier_internal.jobs.namespace is 'Application that asked, admin or client: pg_atelier.namespace of its session.';
 comment on column atelier_internal.jobs.created_at is 'When it was created.';
+comment on column atelier_internal.jobs.start_by is 'No attempt of its first step is begun after it: the job ends as expired. Null: there is no hurry.';
+comment on column atelier_internal.jobs.order_key is 'Jobs of one client with the same key run one after the other, in the order in which they were enqueued. Null: in any order.';
+comment on column atelier_internal.jobs.order_sequence is 'Its place among the jobs of its key.';
+comment on column atelier_internal.jobs.tags is 'Words of the application, to find it again.';
+comment on column atelier_internal.jobs.traceparent is 'Trace that it belongs to (W3C Trace Context), passed on to providers.';
+
+create function atelier_internal.tenant_of(p_client_id uuid) returns uuid
+    language sql immutable parallel safe set search_path = pg_catalog, pg_temp
+    return coalesce(p_client_id, '00000000-0000-0000-0000-000000000000');
+comment on function atelier_internal.tenant_of(uuid) is 'Who shares a lane with others: a client, or the nil uuid for all that belongs to none.';
 
 create table atelier_internal.queue_entries (
     instance bigint not null,
     lane_id integer not null,
+    tenant_id uuid not null,
     priority smallint not null,
     sequence bigint not null,
     job_id uuid not null,
-    primary key (instance, lane_id, priority, sequence)
+    primary key (instance, lane_id, tenant_id, priority, sequence)
 ) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0);
 comment on table atelier_internal.queue_entries is
     'What is claimed: one narrow row per runnable job, inserted and deleted, never updated.';
 comment on column atelier_internal.queue_entries.instance is 'Instance of the job.';
 comment on column atelier_internal.queue_entries.lane_id is 'Lane of the job.';
+comment on column atelier_internal.queue_entries.tenant_id is 'Client of the job, as tenant_of() gives it: a lane is shared among tenants.';
 comment on column atelier_internal.queue_entries.priority is 'Priority of the job; lower goes first.';
 comment on column atelier_internal.queue_entries.sequence is 'Order of becoming runnable.';
 comment on column atelier_internal.queue_entries.job_id is 'The job.';
@@ -97,8 +118,35 @@ comment on column atelier_internal.deferrals.instance is 'Instance of the job.';
 comment on column atelier_internal.deferrals.run_after is 'When it becomes runnable.';
 comment on column atelier_internal.deferrals.job_id is 'The job.';
 
-create trigger note_deferral before insert on atelier_internal.deferrals
-    for each row execute function atelier_internal.note_deferral();
+create trigger note_due before insert on atelier_internal.deferrals
+    for each row execute function atelier_internal.note_due('run_after');
+
+create table atelier_internal.start_deadlines (
+    instance bigint not null,
+    start_by timestamptz not null,
+    job_id uuid not null,
+    primary key (instance, start_by, job_id)
+) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0);
+comment on table atelier_internal.start_deadlines is
+    'Jobs that must begin by a time, while they wait for it or are held by the pause of their pipeline: the worker ends them then, also where nothing is leased.';
+comment on column atelier_internal.start_deadlines.instance is 'Instance of the job.';
+comment on column atelier_internal.start_deadlines.start_by is 'No attempt is begun after it.';
+comment on column atelier_internal.start_deadlines.job_id is 'The job.';
+
+create trigger note_due before insert on atelier_internal.start_deadlines
+    for each row execute function atelier_internal.note_due('start_by');
+
+create table atelier_internal.parked_jobs (
+    instance bigint not null,
+    pipeline text not null,
+    job_id uuid not null,
+    primary key (instance, pipeline, job_id)
+) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0);
+comment on table atelier_internal.parked_jobs is
+    'Jobs that are held because their pipeline is paused, so that they stand in nobody''s way. The worker brings them back when it resumes.';
+comment on column atelier_internal.parked_jobs.instance is 'Instance of the job.';
+comment on column atelier_internal.parked_jobs.pipeline is 'Pipeline of the job.';
+comment on column atelier_internal.parked_jobs.job_id is 'The job.';
 
 create table atelier_internal.job_dependencies (
     job_id uuid not null,
@@ -138,7 +186,7 @@ comment on column atelier_internal.job_transitions.to_state is 'State after.';
 comment on column atelier_internal.job_transitions.meaning is 'What happened.';
 insert into atelier_internal.job_transitions (from_state, to_state, meaning) values
     ('waiting',  'leased',   'a worker leased it'),
-    ('waiting',  'held',     'it must not run before somebody decides'),
+    ('waiting',  'held',     'it must not run before somebody decides, or its pipeline resumes'),
     ('leased',   'waiting',  'retry, given back, or its next step'),
     ('leased',   'draining', 'its worker is gone, its executor still works'),
     ('leased',   'held',     'its outcome is unknown'),

@@ -1,45 +1,50 @@
 -- The plan must not depend on the statistics of a table that is empty at one moment and full at the next.
-create function atelier_internal.claim(p_capacity integer, p_lanes integer[], p_priorities smallint[],
-                                       p_watermarks bigint[], p_busy_lanes integer[], p_in_flight integer[])
-    returns table (tid tid, lane_id integer, priority smallint, sequence bigint, job_id uuid)
+create function atelier_internal.claim(p_lanes integer[], p_tenants uuid[], p_priorities smallint[], p_watermarks bigint[],
+                                       p_takes integer[], p_busy_lanes integer[], p_in_flight integer[])
+    returns table (tid tid, lane_id integer, tenant_id uuid, priority smallint, sequence bigint, job_id uuid)
     language plpgsql volatile rows 100
     set search_path = pg_catalog, pg_temp set enable_seqscan = off set enable_bitmapscan = off
     set plan_cache_mode = force_generic_plan
 as $$
 begin
     return query
-    with room as materialized (
-        select l.id as lane_id, least(l.max_in_flight - coalesce(b.in_flight, 0), p_capacity) as free
+    with wanted as materialized (
+        select k.*
+          from unnest(p_lanes, p_tenants, p_priorities, p_watermarks, p_takes) with ordinality
+               as k (lane_id, tenant_id, priority, watermark, take, place)
+         where not exists (select from atelier_internal.pauses p
+                            where p.kind = 'client' and p.name = k.tenant_id::text and (p.paused_until is null or p.paused_until > now()))
+    ), room as materialized (
+        select l.id as lane_id, l.max_in_flight - coalesce(b.in_flight, 0) as free
           from atelier_internal.lanes l
           left join unnest(p_busy_lanes, p_in_flight) as b (lane_id, in_flight) on b.lane_id = l.id
          where l.id = any (p_lanes)
            and (l.paused_at is null or l.paused_until <= now())
-           and (l.cooldown_until is null or l.cooldown_until <= now())
+           and not exists (select from atelier_internal.pauses p where p.kind = 'queue' and (p.paused_until is null or p.paused_until > now()))
     ), claimable as materialized (
-        select e.tid, k.lane_id, k.priority, e.sequence, e.job_id, r.free
-          from unnest(p_lanes, p_priorities, p_watermarks) as k (lane_id, priority, watermark)
+        select e.tid, k.lane_id, k.tenant_id, k.priority, e.sequence, e.job_id, r.free, k.place
+          from wanted k
           join room r on r.lane_id = k.lane_id and r.free > 0
           cross join lateral (
                 select q.ctid as tid, q.sequence, q.job_id
                   from atelier_internal.queue_entries q
-                 where q.instance = atelier_internal.instance_id() and q.lane_id = k.lane_id
+                 where q.instance = atelier_internal.instance_id() and q.lane_id = k.lane_id and q.tenant_id = k.tenant_id
                    and q.priority = k.priority and q.sequence > k.watermark
                  order by q.sequence
-                 limit r.free
+                 limit least(k.take, r.free)
                    for update skip locked) e
     ), ranked as (
-        select c.*, row_number() over (partition by c.lane_id order by c.priority, c.sequence) as place
+        select c.*, row_number() over (partition by c.lane_id order by c.place, c.sequence) as rank
           from claimable c
     )
-    select k.tid, k.lane_id, k.priority, k.sequence, k.job_id
+    select k.tid, k.lane_id, k.tenant_id, k.priority, k.sequence, k.job_id
       from ranked k
-     where k.place <= k.free
-     order by k.place, k.lane_id
-     limit p_capacity;
+     where k.rank <= k.free
+     order by k.rank, k.lane_id;
 end
 $$;
-comment on function atelier_internal.claim(integer, integer[], smallint[], bigint[], integer[], integer[]) is
-    'Locks the next queue entries of lanes that have room, beyond the watermarks, taking from the lanes in turn.';
+comment on function atelier_internal.claim(integer[], uuid[], smallint[], bigint[], integer[], integer[], integer[]) is
+    'Locks the next queue entries of flows (lane, tenant, priority) beyond their watermarks, of each as many as it may take, in lanes that have room; none of a lane, a client or a queue that is paused.';
 
 create function atelier_internal.prepare_group(p_prepare text, p_leases atelier_internal.lease[])
     returns table (job_id uuid, request text, error_class text, error_message text)
@@ -77,12 +82,12 @@ $$;
 comment on function atelier_internal.prepare_group(text, atelier_internal.lease[]) is
     'Runs a step''s prepare function over leases and writes the requests as text; a row that makes it raise, or whose request is too long, fails alone.';
 
-create type atelier_internal.claimed as (tid tid, lane_id integer, priority smallint, sequence bigint, job_id uuid);
+create type atelier_internal.claimed as (tid tid, lane_id integer, tenant_id uuid, priority smallint, sequence bigint, job_id uuid);
 comment on type atelier_internal.claimed is 'A locked queue entry.';
 
 create type atelier_internal.leased as (
     tid tid, job_id uuid, pipeline text, step smallint, token bigint, attempt_id bigint, image_id uuid, lane_id integer,
-    subject_id uuid, client_id uuid, provider text, model text, input jsonb, created_by text);
+    subject_id uuid, client_id uuid, provider text, model text, input jsonb, created_by text, traceparent text);
 comment on type atelier_internal.leased is 'A job just leased, with what its order needs.';
 
 create type atelier_internal.prepared as (job_id uuid, request text, error_class text, error_message text);
@@ -147,6 +152,39 @@ $$;
 comment on function atelier_internal.lock_jobs(uuid[]) is
     'Locks live jobs and the rows that they work for, without waiting; returns those it got.';
 
+create function atelier_internal.expire_jobs(p_jobs uuid[]) returns void
+    language plpgsql volatile set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if p_jobs <> '{}' then
+        perform atelier_internal.finish_jobs(array(
+            select row(j.id, 'failed', 'expired', format('no attempt of it could begin by %s%s', to_char(j.start_by at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
+                       case when j.attempts + j.crashes > 0 then format('; %s had failed before', j.attempts + j.crashes) else '' end))::atelier_internal.finished
+              from atelier_internal.jobs j where j.id = any (p_jobs) order by j.id));
+    end if;
+end
+$$;
+comment on function atelier_internal.expire_jobs(uuid[]) is 'Ends locked jobs that did not begin by the time that was asked for.';
+
+create function atelier_internal.set_aside(p_jobs uuid[]) returns void
+    language plpgsql volatile set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform atelier_internal.expire_jobs(array(
+        select j.id from atelier_internal.jobs j where j.id = any (p_jobs) and j.state = 'waiting' and j.step = 1 and j.start_by <= now()));
+    with parked as (
+        update atelier_internal.jobs j set state = 'held', reason = 'paused', sequence = null
+         where j.id = any (p_jobs) and j.state = 'waiting' and j.pipeline = any (atelier_internal.paused_pipelines())
+        returning j.instance, j.pipeline, j.id
+    )
+    insert into atelier_internal.parked_jobs (instance, pipeline, job_id)
+    select k.instance, k.pipeline, k.id from parked k
+    on conflict do nothing;
+end
+$$;
+comment on function atelier_internal.set_aside(uuid[]) is
+    'Of locked jobs whose turn has come: ends those that should have begun earlier, and holds those whose pipeline is paused.';
+
 create function atelier_internal.take_leases(p_epoch bigint, p_claimed atelier_internal.claimed[])
     returns atelier_internal.leased[]
     language plpgsql volatile
@@ -160,6 +198,7 @@ declare
          where j.id = any (array(select c.job_id from unnest(p_claimed) c)) and j.state = 'waiting'
            for update skip locked);
     v_locked uuid[] := atelier_internal.jobs_with_locked_subjects(v_free);
+    v_paused text[] := atelier_internal.paused_pipelines();
     v_leased atelier_internal.leased[];
 begin
     with changed as (
@@ -167,7 +206,8 @@ begin
            set state = 'leased', reason = null, sequence = null, attempts = j.attempts + 1, epoch = p_epoch,
                token = atelier_internal.random_token(), attempt_id = nextval('atelier_internal.attempt_sequence'),
                attempt_ring = v_ring, image_id = gen_random_uuid()
-         where j.id = any (v_free) and j.id <> all (v_locked)
+         where j.id = any (v_free) and j.id <> all (v_locked) and j.pipeline <> all (v_paused)
+           and (j.start_by is null or j.start_by > now() or j.step > 1)
         returning j.ctid as tid, j.*
     ), recorded as (
         insert into atelier_internal.attempts
@@ -177,9 +217,12 @@ begin
           from changed c
     )
     select array_agg(row(c.tid, c.id, c.pipeline, c.step, c.token, c.attempt_id, c.image_id, c.lane_id, c.subject_id,
-                         c.client_id, c.provider, c.model, c.input, c.created_by)::atelier_internal.leased)
+                         c.client_id, c.provider, c.model, c.input, c.created_by, c.traceparent)::atelier_internal.leased)
       into v_leased
       from changed c;
+    if cardinality(v_free) > coalesce(cardinality(v_leased), 0) + cardinality(v_locked) then
+        perform atelier_internal.set_aside(array(select f.id from unnest(v_free) f (id) where f.id <> all (v_locked)));
+    end if;
 
     delete from atelier_internal.queue_entries q
      where q.ctid = any (array(
@@ -193,7 +236,7 @@ begin
 end
 $$;
 comment on function atelier_internal.take_leases(bigint, atelier_internal.claimed[]) is
-    'Turns claimed entries into leases, each with its attempt row; entries of jobs that are gone are removed, jobs whose subject is locked wait a second.';
+    'Turns claimed entries into leases, each with its attempt row; entries of jobs that are gone are removed, jobs whose subject is locked wait a second, those that may not begin are set aside.';
 
 create function atelier_internal.refuse_providers(p_leased atelier_internal.leased[]) returns atelier_internal.prepared[]
     language plpgsql stable set search_path = pg_catalog, pg_temp
@@ -220,9 +263,9 @@ $$;
 comment on function atelier_internal.refuse_providers(atelier_internal.leased[]) is
     'The leases that may not be sent: their provider or a store is gone, or the role that created the job may not use it any more.';
 
-create function atelier_internal.lease(p_epoch bigint, p_capacity integer, p_lanes integer[], p_priorities smallint[],
-                                       p_watermarks bigint[], p_busy_lanes integer[], p_in_flight integer[])
-    returns table (attempt_id bigint, lane_id integer, priority smallint, sequence bigint, timeout_ms integer, order_text text, paid boolean)
+create function atelier_internal.lease(p_epoch bigint, p_lanes integer[], p_tenants uuid[], p_priorities smallint[],
+                                       p_watermarks bigint[], p_takes integer[], p_busy_lanes integer[], p_in_flight integer[])
+    returns table (attempt_id bigint, lane_id integer, tenant_id uuid, priority smallint, sequence bigint, timeout_ms integer, order_text text, paid boolean)
     language plpgsql volatile
     set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan
 as $$
@@ -234,9 +277,9 @@ declare
     v_paid text[];
 begin
     perform atelier_internal.check_epoch(p_epoch);
-    select array_agg(row(c.tid, c.lane_id, c.priority, c.sequence, c.job_id)::atelier_internal.claimed)
+    select array_agg(row(c.tid, c.lane_id, c.tenant_id, c.priority, c.sequence, c.job_id)::atelier_internal.claimed)
       into v_claimed
-      from atelier_internal.claim(p_capacity, p_lanes, p_priorities, p_watermarks, p_busy_lanes, p_in_flight) c;
+      from atelier_internal.claim(p_lanes, p_tenants, p_priorities, p_watermarks, p_takes, p_busy_lanes, p_in_flight) c;
     if v_claimed is null then
         return;
     end if;
@@ -258,12 +301,13 @@ begin
      cross join lateral atelier_internal.prepare_group(s.prepare, g.leases) p;
 
     return query
-    select l.attempt_id, c.lane_id, c.priority, c.sequence, t.timeout_ms,
+    select l.attempt_id, c.lane_id, c.tenant_id, c.priority, c.sequence, t.timeout_ms,
            case when p.job_id is not null then
-                left(jsonb_build_object(
+                left((jsonb_build_object(
                     'lease', jsonb_build_object('job', l.job_id, 'tid', l.tid::text, 'attempt', l.attempt_id,
                                                 'ring', atelier_internal.ring_slot(now()), 'token', l.token, 'lane', l.lane_id),
-                    'action', s.action, 'provider', l.provider, 'model', l.model, 'timeout_ms', t.timeout_ms)::text, -1)
+                    'action', s.action, 'provider', l.provider, 'model', l.model, 'timeout_ms', t.timeout_ms)
+                    || case when l.traceparent is null then '{}' else jsonb_build_object('traceparent', l.traceparent) end)::text, -1)
                 || ', "request": ' || p.request || '}'
            end,
            l.provider = any (v_paid)
@@ -287,5 +331,5 @@ begin
     end if;
 end
 $$;
-comment on function atelier_internal.lease(bigint, integer, integer[], smallint[], bigint[], integer[], integer[]) is
-    'Leases up to p_capacity jobs beyond the watermarks from lanes with room, writes their attempts, and returns their orders. A row without order text consumed its queue entry only; paid: a provider bills it.';
+comment on function atelier_internal.lease(bigint, integer[], uuid[], smallint[], bigint[], integer[], integer[], integer[]) is
+    'Leases jobs of flows (lane, tenant, priority) beyond their watermarks, of each as many as it may take, from lanes with room, writes their attempts, and returns their orders. A row without order text consumed its queue entry only; paid: a provider bills it.';

@@ -66,7 +66,7 @@ begin
                           and not exists (select from gone o where o.job_id = d.job_id and o.depends_on = d.depends_on));
     with scheduled as (
         update atelier_internal.jobs j set reason = 'deferred'
-         where j.id = any (v_free) and j.state = 'waiting' and j.sequence is null and j.run_after > now()
+         where j.id = any (v_free) and j.state = 'waiting' and j.sequence is null and j.reason = 'dependency' and j.run_after > now()
         returning j.instance, j.run_after, j.id
     )
     insert into atelier_internal.deferrals (instance, run_after, job_id)
@@ -115,6 +115,7 @@ declare
     v_ids uuid[];
     v_completed uuid[];
     v_ended atelier_internal.failure[];
+    v_places atelier_internal.ordered_place[];
 begin
     select array_agg(f.job_id), array_agg(f.job_id) filter (where f.state = 'completed')
       into v_ids, v_completed
@@ -127,24 +128,32 @@ begin
           from gone g join unnest(p_finished) f on f.job_id = g.id
     ), completed as (
         insert into atelier_internal.history_completed
-            (ring, job_id, instance, pipeline, lane_id, subject_id, client_id, attempts, crashes, created_at, namespace)
+            (ring, job_id, instance, pipeline, lane_id, subject_id, client_id, attempts, crashes, created_at, namespace,
+             tags, traceparent)
         select atelier_internal.ring_slot(now()), e.id, e.instance, e.pipeline, e.lane_id, e.subject_id, e.client_id, e.attempts,
-               e.crashes, e.created_at, e.namespace
+               e.crashes, e.created_at, e.namespace, e.tags, e.traceparent
           from ended e where e.ended_as = 'completed'
     ), failed as (
         insert into atelier_internal.history_failed
             (ring, job_id, instance, pipeline, lane_id, subject_id, client_id, attempts, crashes, created_at, state, step,
-             error_class, error_message, input, namespace)
+             error_class, error_message, input, namespace, tags, traceparent, priority, order_key)
         select atelier_internal.ring_slot(now()), e.id, e.instance, e.pipeline, e.lane_id, e.subject_id, e.client_id, e.attempts,
-               e.crashes, e.created_at, e.ended_as, e.step, e.error_class, e.error_message, e.input, e.namespace
+               e.crashes, e.created_at, e.ended_as, e.step, e.error_class, e.error_message, e.input, e.namespace,
+               e.tags, e.traceparent, e.priority, e.order_key
           from ended e where e.ended_as <> 'completed'
     ), unqueued as (
         delete from atelier_internal.queue_entries q using ended e
-         where e.sequence is not null and q.instance = e.instance and q.lane_id = e.lane_id and q.priority = e.priority
-           and q.sequence = e.sequence
+         where e.sequence is not null and q.instance = e.instance and q.lane_id = e.lane_id
+           and q.tenant_id = atelier_internal.tenant_of(e.client_id) and q.priority = e.priority and q.sequence = e.sequence
     ), undeferred as (
         delete from atelier_internal.deferrals d using ended e
          where e.run_after is not null and d.instance = e.instance and d.run_after = e.run_after and d.job_id = e.id
+    ), unhurried as (
+        delete from atelier_internal.start_deadlines d using ended e
+         where e.start_by is not null and d.instance = e.instance and d.start_by = e.start_by and d.job_id = e.id
+    ), unparked as (
+        delete from atelier_internal.parked_jobs p using ended e
+         where e.state = 'held' and e.reason = 'paused' and p.instance = e.instance and p.pipeline = e.pipeline and p.job_id = e.id
     ), told as (
         insert into atelier_internal.events (kind, client_id, subject_id, job_id, data)
         select 'job.' || e.ended_as, e.client_id, e.subject_id, e.id,
@@ -153,9 +162,15 @@ begin
           from ended e
     )
     select array_agg(row(e.id, e.subject_id, e.client_id, e.ended_as, e.error_class, e.error_message)::atelier_internal.failure
-                     order by e.id) filter (where e.ended_as <> 'completed')
-      into v_ended
+                     order by e.id) filter (where e.ended_as <> 'completed'),
+           array_agg(row(atelier_internal.tenant_of(e.client_id), e.order_key, e.order_sequence, null, null)::atelier_internal.ordered_place)
+               filter (where e.order_key is not null)
+      into v_ended, v_places
       from ended e;
+
+    if v_places is not null then
+        perform atelier_internal.leave_places(v_places);
+    end if;
 
     if v_completed is not null and atelier_internal.release_dependents(v_completed) > 0 then
         perform atelier_internal.note_unresolved();
@@ -229,7 +244,7 @@ create type atelier_internal.decided as (
     job_id uuid, decision text, run_after timestamptz, attempts smallint, crashes smallint, error_class text, error_message text);
 comment on type atelier_internal.decided is 'What is to become of a failed attempt''s job.';
 
-create function atelier_internal.decide(p_failed atelier_internal.outcome[]) returns atelier_internal.decided[]
+create function atelier_internal.decide(p_failed atelier_internal.outcome[], p_excused bigint[]) returns atelier_internal.decided[]
     language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -238,7 +253,9 @@ begin
             select j.id, j.attempts, j.crashes, j.max_attempts, o.error_message, o.retry_after_ms,
                    coalesce(c.name, 'invalid_output') as class,
                    case when o.outcome = 'not_sent' then 'give_back' else coalesce(c.disposition, 'once_more') end as disposition,
-                   case when o.outcome = 'not_sent' then 'nothing' else coalesce(c.counts, 'attempt') end as counts,
+                   case when o.outcome = 'not_sent' then 'nothing'
+                        when o.attempt_id = any (p_excused) and c.disposition = 'retry' then 'nothing'
+                        else coalesce(c.counts, 'attempt') end as counts,
                    exists (select from atelier_internal.attempts a
                             where a.job_id = j.id and a.step = j.step and a.id <> o.attempt_id
                               and a.error_class = c.name and c.disposition = 'once_more') as seen_before,
@@ -256,7 +273,7 @@ begin
                         when d.disposition = 'hold' then 'held'
                         when d.disposition = 'give_back' and d.counts = 'crash' and d.crashes >= 1 then 'retry'
                         when d.disposition = 'give_back' then 'give_back'
-                        when d.disposition = 'retry' and d.attempts < d.max_attempts then 'retry'
+                        when d.disposition = 'retry' and (d.counts = 'nothing' or d.attempts < d.max_attempts) then 'retry'
                         when d.disposition = 'once_more' and not d.seen_before and d.attempts < d.max_attempts then 'retry'
                         else 'failed' end,
                    now() + greatest(atelier_internal.backoff(d.attempts + d.crashes),
@@ -267,45 +284,55 @@ begin
           from judged d order by d.id);
 end
 $$;
-comment on function atelier_internal.decide(atelier_internal.outcome[]) is
-    'What is to become of failed attempts, by their error classes and, for an unknown outcome, by the provider''s policy: give_back, retry, held, failed, cancelled or quarantined.';
+comment on function atelier_internal.decide(atelier_internal.outcome[], bigint[]) is
+    'What is to become of failed attempts, by their error classes and, for an unknown outcome, by the provider''s policy: give_back, retry, held, failed, cancelled or quarantined. p_excused: attempts whose service is known to fail at present, so that a failure does not count.';
 
 create function atelier_internal.touch_lanes(p_failed atelier_internal.outcome[]) returns void
     language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$
 begin
-    update atelier_internal.lanes l
-       set cooldown_until = greatest(l.cooldown_until, f.until), cooldown_reason = f.message
-      from (select j.lane_id, coalesce(max(o.error_message), 'the executor takes nothing more at present') as message,
-                   max(now() + case when o.retry_after_ms > 0 then atelier_internal.retry_after(o.retry_after_ms)
-                                -- A refusal counts no attempt: how often the job was refused is told by its attempts.
-                                else atelier_internal.backoff((
-                                       select count(*) from (select from atelier_internal.attempts a
-                                                              where a.job_id = j.id and a.step = j.step and a.error_class = c.name
-                                                              limit 20) r)::integer) end) as until
-              from unnest(p_failed) o
-              join atelier_internal.jobs j on j.id = o.job_id
-              left join atelier_internal.error_classes c on c.name = o.error_class
-             where (o.outcome = 'failed' and c.cools_lane or o.outcome = 'not_sent' and o.retry_after_ms > 0)
-               and j.id = any (array(select x.job_id from unnest(p_failed) x))
-             group by j.lane_id) f
-     where l.id = f.lane_id;
+    -- A lane that somebody is just changing is left to them: the next failure comes soon. Whether and how long it rests is for
+    -- its gate to say, in the worker.
+    with refused as materialized (
+        select j.lane_id, coalesce(max(o.error_message), 'the executor takes nothing more at present') as message
+          from unnest(p_failed) o
+          join atelier_internal.jobs j on j.id = o.job_id
+          left join atelier_internal.error_classes c on c.name = o.error_class
+         where (o.outcome = 'failed' and (c.cools_lane or c.disposition in ('retry', 'hold')) or o.outcome = 'not_sent' and o.retry_after_ms > 0)
+           and j.id = any (array(select x.job_id from unnest(p_failed) x))
+         group by j.lane_id
+    ), free as materialized (
+        select l.id from atelier_internal.lanes l
+         where l.id = any (array(select r.lane_id from refused r)) for no key update skip locked
+    )
+    update atelier_internal.lanes l set gate_reason = r.message
+      from refused r
+     where l.id = r.lane_id and l.id = any (array(select f.id from free f)) and l.gate_reason is distinct from r.message;
 
+    with refused as materialized (
+        select j.lane_id, max(o.error_class) as class, max(o.error_message) as message
+          from unnest(p_failed) o
+          join atelier_internal.jobs j on j.id = o.job_id
+          join atelier_internal.error_classes c on c.name = o.error_class and c.pauses_lane
+         where o.outcome = 'failed' and j.id = any (array(select x.job_id from unnest(p_failed) x))
+         group by j.lane_id
+    ), free as materialized (
+        select l.id from atelier_internal.lanes l
+         where l.id = any (array(select r.lane_id from refused r)) and l.paused_at is null for no key update skip locked
+    )
     update atelier_internal.lanes l
-       set paused_at = now(), pause_reason = f.class || ': ' || f.message, paused_until = null
-      from (select j.lane_id, max(o.error_class) as class, max(o.error_message) as message
-              from unnest(p_failed) o
-              join atelier_internal.jobs j on j.id = o.job_id
-              join atelier_internal.error_classes c on c.name = o.error_class and c.pauses_lane
-             where o.outcome = 'failed' and j.id = any (array(select x.job_id from unnest(p_failed) x))
-             group by j.lane_id) f
-     where l.id = f.lane_id and l.paused_at is null;
+       set paused_at = now(), pause_reason = r.class || ': ' || r.message, paused_until = null
+      from refused r
+     where l.id = r.lane_id and l.id = any (array(select f.id from free f));
+    if found then
+        perform atelier_internal.note_limits();
+    end if;
 end
 $$;
 comment on function atelier_internal.touch_lanes(atelier_internal.outcome[]) is
-    'Cools down the lanes whose services, or the executor before it sent anything, asked for a rest; pauses those whose services refused everybody.';
+    'Notes what services said that refused or failed, or the executor before it sent anything, so that it stands beside a gate that closes; pauses lanes whose services refused everybody.';
 
-create function atelier_internal.settle_failures(p_failed atelier_internal.outcome[]) returns void
+create function atelier_internal.settle_failures(p_failed atelier_internal.outcome[], p_excused bigint[]) returns void
     language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -313,7 +340,7 @@ declare
     v_group record;
 begin
     perform atelier_internal.touch_lanes(p_failed);
-    v_decided := atelier_internal.decide(p_failed);
+    v_decided := atelier_internal.decide(p_failed, p_excused);
     update atelier_internal.jobs j
        set attempts = d.attempts, crashes = d.crashes
       from unnest(v_decided) d
@@ -353,5 +380,5 @@ begin
     end if;
 end
 $$;
-comment on function atelier_internal.settle_failures(atelier_internal.outcome[]) is
+comment on function atelier_internal.settle_failures(atelier_internal.outcome[], bigint[]) is
     'Sends failed attempts'' jobs back, into a backoff, into hold or into history, as decide() says.';

@@ -62,8 +62,8 @@ comment on column atelier_internal.object_deletions.tries is 'How often its dele
 comment on column atelier_internal.object_deletions.error_class is 'Class of the last failure.';
 comment on column atelier_internal.object_deletions.error_message is 'Message of the last failure, without secrets.';
 
-create trigger note_deferral before insert on atelier_internal.object_deletions
-    for each row execute function atelier_internal.note_deferral();
+create trigger note_due before insert on atelier_internal.object_deletions
+    for each row execute function atelier_internal.note_due('run_after');
 create trigger note_wake after update on atelier_internal.object_deletions
     for each statement execute function atelier_internal.note_wake();
 

@@ -70,7 +70,7 @@ $$;
 comment on function atelier_internal.drop_stale(atelier_internal.outcome[]) is
     'Answers that came after their jobs had gone on, such as one whose outcome had been given up as unknown: they change no job, but their attempts tell of them, what they used stands in the ledger, and what they stored is queued for deletion. An answer that comes a second time changes nothing at all. Returns the attempts to try again later.';
 
-create function atelier_internal.apply_outcomes(p_epoch bigint, p_outcomes atelier_internal.outcome[]) returns bigint[]
+create function atelier_internal.apply_outcomes(p_epoch bigint, p_outcomes atelier_internal.outcome[], p_excused bigint[] default '{}') returns bigint[]
     language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -119,15 +119,15 @@ begin
         perform atelier_internal.settle_results(v_results);
     end if;
     if v_failed <> '{}' then
-        perform atelier_internal.settle_failures(v_failed);
+        perform atelier_internal.settle_failures(v_failed, p_excused);
     end if;
     return v_busy;
 end
 $$;
-comment on function atelier_internal.apply_outcomes(bigint, atelier_internal.outcome[]) is
+comment on function atelier_internal.apply_outcomes(bigint, atelier_internal.outcome[], bigint[]) is
     'Settles outcomes whose lease is still the current one and drops the others. Returns the attempts to try again later: somebody holds their jobs, or what these work for, locked, decides about an object that they left, or reclaim() has still to take their leases over.';
 
-create function atelier_internal.settle(p_epoch bigint, p_answers jsonb) returns bigint[]
+create function atelier_internal.settle(p_epoch bigint, p_answers jsonb, p_excused bigint[] default '{}') returns bigint[]
     language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -143,11 +143,11 @@ begin
           from rows from (jsonb_to_recordset(p_answers)
                           as (lease jsonb, outcome text, sent boolean, duration_ms integer, result jsonb, usage jsonb, error jsonb))
                with ordinality as a (lease, outcome, sent, duration_ms, result, usage, error, n)
-         order by (a.lease ->> 'attempt')::bigint, (a.lease ->> 'token')::bigint, a.n));
+         order by (a.lease ->> 'attempt')::bigint, (a.lease ->> 'token')::bigint, a.n), p_excused);
 end
 $$;
-comment on function atelier_internal.settle(bigint, jsonb) is
-    'Settles a JSON array of the executor''s answers, all or none; of two to one lease the first counts. Returns the attempts to try again later, or null.';
+comment on function atelier_internal.settle(bigint, jsonb, bigint[]) is
+    'Settles a JSON array of the executor''s answers, all or none; of two to one lease the first counts. The failures of p_excused cost no attempt, for their service is known to fail. Returns the attempts to try again later, or null.';
 
 create function atelier_internal.outcomes_of(p_epoch bigint, p_attempts bigint[], p_outcome text, p_class text, p_message text)
     returns atelier_internal.outcome[]

@@ -101,7 +101,16 @@ $$;
 comment on function atelier_internal.resolve_draining(bigint, bigint[]) is
     'Every receipt that was left has been settled: the outcome of what is still draining is unknown, but for the attempts p_except, whose answers are known and could not be recorded. Returns how many are left because somebody holds their jobs locked.';
 
-create function atelier_internal.promote(p_limit integer) returns integer
+create function atelier_internal.draining_orders() returns table (attempt_id bigint, lane_id integer, tenant_id uuid)
+    language sql stable set search_path = pg_catalog, pg_temp
+begin atomic
+    select j.attempt_id, j.lane_id, atelier_internal.tenant_of(j.client_id)
+      from atelier_internal.jobs j
+     where j.state = 'draining' and j.instance = atelier_internal.instance_id();
+end;
+comment on function atelier_internal.draining_orders() is 'Paid calls of executors that are gone, which may still be under way.';
+
+create function atelier_internal.promote_deferred(p_limit integer) returns integer
     language plpgsql volatile set search_path = pg_catalog, pg_temp set enable_seqscan = off
 as $$
 declare
@@ -110,10 +119,9 @@ declare
          where d.instance = atelier_internal.instance_id() and d.run_after <= now()
          order by d.run_after limit p_limit);
     v_mine uuid[];
-    v_deletions integer := atelier_internal.plan_deletions(5000);
 begin
     if v_due = '{}' then
-        return v_deletions;
+        return 0;
     end if;
     -- A job that somebody holds locked is left for a later turn; one that a successor promoted meanwhile waits no more.
     v_mine := array(
@@ -123,11 +131,79 @@ begin
        and (d.job_id = any (v_mine)
             or not exists (select from atelier_internal.jobs j where j.id = d.job_id and j.run_after is not null));
     perform atelier_internal.make_runnable(v_mine);
-    return cardinality(v_mine) + v_deletions;
+    return cardinality(v_mine);
 end
 $$;
+comment on function atelier_internal.promote_deferred(integer) is
+    'Makes runnable the deferred jobs whose time has come, at most p_limit. Returns how many.';
+
+create function atelier_internal.end_late(p_limit integer) returns integer
+    language plpgsql volatile set search_path = pg_catalog, pg_temp set enable_seqscan = off
+as $$
+declare
+    v_due uuid[] := array(
+        select d.job_id from atelier_internal.start_deadlines d
+         where d.instance = atelier_internal.instance_id() and d.start_by <= now()
+         order by d.start_by limit p_limit);
+    v_mine uuid[];
+    v_gone integer;
+begin
+    if v_due = '{}' then
+        return 0;
+    end if;
+    v_mine := atelier_internal.lock_jobs(v_due);
+    perform atelier_internal.expire_jobs(array(
+        select j.id from atelier_internal.jobs j
+         where j.id = any (v_mine) and j.step = 1 and j.start_by <= now()
+           and (j.state = 'waiting' or j.state = 'held' and j.reason = 'paused')));
+    -- One that is under way has begun; should it come back, its deadline does.
+    delete from atelier_internal.start_deadlines d
+     where d.instance = atelier_internal.instance_id() and d.start_by <= now() and d.job_id = any (v_due)
+       and (d.job_id = any (v_mine) or not exists (select from atelier_internal.jobs j where j.id = d.job_id));
+    get diagnostics v_gone = row_count;
+    return v_gone + (select count(*) from unnest(v_mine) m (id) where not exists (select from atelier_internal.jobs j where j.id = m.id));
+end
+$$;
+comment on function atelier_internal.end_late(integer) is
+    'Ends waiting jobs that should have begun by now, at most p_limit, whether or not anything is leased from their lanes. Returns how many deadlines are done with; those of jobs that somebody holds locked are left.';
+
+create function atelier_internal.unpark(p_limit integer) returns integer
+    language plpgsql volatile set search_path = pg_catalog, pg_temp set enable_seqscan = off
+as $$
+declare
+    v_pipeline text;
+    v_parked uuid[];
+    v_mine uuid[];
+    v_done integer := 0;
+begin
+    for v_pipeline in select p.name from atelier_internal.pipelines_to_resume() as p (name) loop
+        v_parked := array(
+            select k.job_id from atelier_internal.parked_jobs k
+             where k.instance = atelier_internal.instance_id() and k.pipeline = v_pipeline
+             order by k.job_id limit p_limit);
+        v_mine := array(
+            select j.id from atelier_internal.jobs j where j.id = any (v_parked) order by j.id for update skip locked);
+        perform atelier_internal.make_runnable(array(
+            select j.id from atelier_internal.jobs j where j.id = any (v_mine) and j.state = 'held' and j.reason = 'paused' order by j.id));
+        delete from atelier_internal.parked_jobs k
+         where k.instance = atelier_internal.instance_id() and k.pipeline = v_pipeline and k.job_id = any (v_parked)
+           and (k.job_id = any (v_mine) or not exists (select from atelier_internal.jobs j where j.id = k.job_id));
+        v_done := v_done + cardinality(v_mine);
+    end loop;
+    return v_done;
+end
+$$;
+comment on function atelier_internal.unpark(integer) is
+    'Brings back jobs that were held for a pipeline which is paused no more, of each at most p_limit, in the order of their creation. Returns how many.';
+
+create function atelier_internal.promote(p_limit integer) returns integer
+    language sql volatile set search_path = pg_catalog, pg_temp
+begin atomic
+    select atelier_internal.plan_deletions(5000) + atelier_internal.end_pauses() + atelier_internal.end_late(p_limit)
+           + atelier_internal.unpark(p_limit) + atelier_internal.promote_deferred(p_limit);
+end;
 comment on function atelier_internal.promote(integer) is
-    'Makes runnable the deferred jobs whose time has come, at most p_limit, and jobs of the deletions that are due. Returns how many of both.';
+    'Does what is due by the clock: ends pauses and jobs that should have begun, brings back what was held for a pause, makes deferred jobs runnable, each at most p_limit, and jobs of the deletions that are due. Returns how many of all.';
 
 create function atelier_internal.resolve_dependencies() returns integer
     language plpgsql volatile set search_path = pg_catalog, pg_temp
@@ -135,7 +211,7 @@ as $$
 declare
     v_ended uuid[];
     v_completed uuid[];
-    v_unchecked integer := atelier_internal.recheck_collections();
+    v_unchecked integer := atelier_internal.recheck_collections() + atelier_internal.resolve_orders();
 begin
     select array_agg(distinct d.depends_on),
            array_agg(distinct d.depends_on) filter (
@@ -154,30 +230,34 @@ begin
 end
 $$;
 comment on function atelier_internal.resolve_dependencies() is
-    'Releases or fails jobs whose prerequisites ended before they could see it, and looks again at collections whose work may have ended. Returns how many of both are left because somebody holds them locked.';
+    'Releases or fails jobs whose prerequisites ended before they could see it, lets jobs go whose turn under their key has come, and looks again at collections whose work may have ended. Returns how many of all are left because somebody holds them locked.';
 
-create function atelier_internal.sweep()
-    returns table (lane_id integer, priority smallint, sequence bigint)
-    language sql volatile set search_path = pg_catalog, pg_temp set enable_seqscan = off
+create function atelier_internal.sweep(p_after_lane integer default null, p_after_tenant uuid default null,
+                                       p_after_priority smallint default null, p_limit integer default 50000)
+    returns table (lane_id integer, tenant_id uuid, priority smallint, sequence bigint)
+    language sql volatile rows 100 set search_path = pg_catalog, pg_temp set enable_seqscan = off
 begin atomic
     with recursive lowest as (
-        (select q.lane_id, q.priority, q.sequence
+        (select q.lane_id, q.tenant_id, q.priority, q.sequence
            from atelier_internal.queue_entries q
           where q.instance = atelier_internal.instance_id()
-          order by q.lane_id, q.priority, q.sequence limit 1)
+            and (q.lane_id, q.tenant_id, q.priority) > (coalesce(p_after_lane, -1), atelier_internal.tenant_of(p_after_tenant),
+                                                        coalesce(p_after_priority, (-32768)::smallint))
+          order by q.lane_id, q.tenant_id, q.priority, q.sequence limit 1)
         union all
-        select n.lane_id, n.priority, n.sequence
+        select n.lane_id, n.tenant_id, n.priority, n.sequence
           from lowest l
          cross join lateral (
-               select q.lane_id, q.priority, q.sequence
+               select q.lane_id, q.tenant_id, q.priority, q.sequence
                  from atelier_internal.queue_entries q
                 where q.instance = atelier_internal.instance_id()
-                  and (q.lane_id, q.priority) > (l.lane_id, l.priority)
-                order by q.lane_id, q.priority, q.sequence limit 1) n
+                  and (q.lane_id, q.tenant_id, q.priority) > (l.lane_id, l.tenant_id, l.priority)
+                order by q.lane_id, q.tenant_id, q.priority, q.sequence limit 1) n
     )
-    select l.lane_id, l.priority, l.sequence from lowest l;
+    select l.lane_id, l.tenant_id, l.priority, l.sequence from lowest l limit greatest(p_limit, 0);
 end;
-comment on function atelier_internal.sweep() is 'The lowest queue entry of each lane and priority of this instance.';
+comment on function atelier_internal.sweep(integer, uuid, smallint, integer) is
+    'The lowest queue entry of each flow (lane, tenant, priority) of this instance, in their order: those after the given one (null: from the first), at most p_limit.';
 
 create function atelier_internal.next_due() returns timestamptz
     language sql stable set search_path = pg_catalog, pg_temp
@@ -190,11 +270,16 @@ begin atomic
               where d.instance = atelier_internal.instance_id() and d.job_id is null and not atelier_internal.is_copy()
               order by d.run_after limit 1)
             union all
-            (select greatest(l.cooldown_until, l.paused_until) from atelier_internal.lanes l
-              where (l.cooldown_until > now() or l.paused_until > now())
-                and not (l.paused_at is not null and l.paused_until is null))) t;
+            (select d.start_by from atelier_internal.start_deadlines d
+              where d.instance = atelier_internal.instance_id() order by d.start_by limit 1)
+            union all
+            (select l.paused_until from atelier_internal.lanes l where l.paused_until is not null)
+            union all
+            (select p.paused_until from atelier_internal.pauses p where p.paused_until is not null)
+            union all
+            (select now() from atelier_internal.pipelines_to_resume())) t;
 end;
-comment on function atelier_internal.next_due() is 'When the engine has something to do next by the clock: a deferral, a deletion, or a lane that comes back.';
+comment on function atelier_internal.next_due() is 'When the engine has something to do next by the clock: a deferral, a deletion, a job that must begin by then, or the end of a pause.';
 
 create function atelier_internal.pending_cancellations() returns table (attempt_id bigint)
     language sql volatile set search_path = pg_catalog, pg_temp
@@ -240,8 +325,8 @@ begin
     perform atelier_internal.expire_ring('attempts', 'finished_at', atelier_internal.setting('attempt_ttl')::interval);
     perform atelier_internal.expire_ring('events', 'at', atelier_internal.setting('event_ttl')::interval);
     perform atelier_internal.release_deletions();
-    update atelier_internal.lanes set paused_at = null, pause_reason = null, paused_until = null where paused_until <= now();
-    update atelier_internal.lanes set cooldown_until = null, cooldown_reason = null where cooldown_until <= now();
+    perform atelier_internal.forget_order_keys();
+    perform atelier_internal.forget_idempotency_keys();
 end
 $$;
 comment on function atelier_internal.maintain() is 'Housekeeping of the engine''s own tables; the worker calls it once an hour.';

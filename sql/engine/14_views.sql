@@ -1,7 +1,7 @@
 create view atelier.jobs with (security_invoker, security_barrier) as
 select j.id as job_id, j.pipeline, s.name as step, j.state, j.reason, j.subject_id, j.client_id, l.provider, l.model, j.priority,
        j.attempts, j.max_attempts, j.crashes, j.run_after, j.created_at, j.created_by,
-       j.instance <> atelier_internal.instance_id() as foreign_instance, j.namespace
+       j.instance <> atelier_internal.instance_id() as foreign_instance, j.namespace, j.start_by, j.order_key, j.tags, j.traceparent
   from atelier_internal.jobs j
   join atelier_internal.lanes l on l.id = j.lane_id
   left join atelier_internal.steps s on s.pipeline = j.pipeline and s.position = j.step;
@@ -9,11 +9,11 @@ comment on view atelier.jobs is 'Live jobs. For one of them, atelier.explain_job
 
 create view atelier.job_history with (security_invoker, security_barrier) as
 select h.job_id, h.pipeline, 'completed' as state, null as error_class, null as error_message, h.subject_id, h.client_id,
-       h.attempts, h.crashes, h.created_at, h.finished_at, h.namespace
+       h.attempts, h.crashes, h.created_at, h.finished_at, h.namespace, h.tags, h.traceparent, null::uuid as redriven_as
   from atelier_internal.history_completed h
 union all
 select h.job_id, h.pipeline, h.state, h.error_class, h.error_message, h.subject_id, h.client_id, h.attempts, h.crashes,
-       h.created_at, h.finished_at, h.namespace
+       h.created_at, h.finished_at, h.namespace, h.tags, h.traceparent, h.redriven_as
   from atelier_internal.history_failed h;
 comment on view atelier.job_history is 'Finished jobs: completed ones for pg_atelier.job_ttl_completed, others for pg_atelier.job_ttl_failed.';
 
@@ -38,14 +38,16 @@ select j.pipeline, l.provider, l.model, count(*) as jobs,
 comment on view atelier.queue is 'Live jobs by pipeline, lane and namespace. Counts them, so it costs a scan of the live jobs.';
 
 create view atelier.lanes with (security_invoker, security_barrier) as
-select l.provider, l.model, l.key, l.max_in_flight, coalesce(f.in_flight, 0) as in_flight,
+select l.provider, l.model, l.key, l.max_in_flight, coalesce(c.in_flight, 0) as in_flight,
        case when l.paused_at is not null and (l.paused_until is null or l.paused_until > now()) then 'paused'
-            when l.cooldown_until > now() then 'cooling down'
-            else 'open' end as state,
-       l.pause_reason, l.paused_at, l.paused_until, l.cooldown_reason, l.cooldown_until, l.id as lane_id
+            else coalesce(nullif(c.gate, ''), l.gate) end as state,
+       l.pause_reason, l.paused_at, l.paused_until, l.gate_reason, l.gate_until, l.id as lane_id, l.trusted,
+       l.requests_per_minute, l.tokens_per_minute, l.images_per_minute, l.learned, c.allowed, c.starts_per_second,
+       c.tenants as clients_waiting, c.started, c.answered, c.refused, c.failed
   from atelier_internal.lanes l
-  left join atelier_internal.lane_in_flight() f on f.lane_id = l.id;
-comment on view atelier.lanes is 'What is limited together, and how full it is. in_flight comes from the worker''s counters.';
+  left join atelier_internal.lane_counters() c on c.lane_id = l.id;
+comment on view atelier.lanes is
+    'What is limited together: the limits, what was learned of the pace, how it stands now, and counters. in_flight and what follows learned come from the worker''s memory; null: none runs, or the lane is not among its busiest.';
 
 create view atelier.workers with (security_invoker, security_barrier) as
 select d.datname as database, w.state, w.worker_pid, w.executor_pid, w.epoch, w.started_at, w.turns, w.last_turn_at,
@@ -84,9 +86,8 @@ create view atelier.stores with (security_invoker, security_barrier) as
 select s.name as store, s.name = atelier_internal.setting('default_store') as is_default, s.endpoint, s.region, s.bucket,
        s.public_base_url, s.key_source, s.key_mapping, s.key_ready,
        case when l.paused_at is not null and (l.paused_until is null or l.paused_until > now()) then 'paused'
-            when l.cooldown_until > now() then 'cooling down'
-            else 'open' end as state,
-       l.pause_reason, l.cooldown_reason
+            else coalesce(l.gate, 'open') end as state,
+       l.pause_reason, case when l.gate <> 'open' then l.gate_reason end as gate_reason
   from (select 'file' as name, null as endpoint, null as region, null as bucket, null as public_base_url, null as key_source,
                null as key_mapping, true as key_ready
         union all
@@ -119,6 +120,7 @@ begin
           left join pg_class t on t.relnamespace = 'atelier_internal'::regnamespace and t.relkind in ('r', 'p')
                               and t.relname = case v.relname when 'job_history' then 'history_failed' when 'usage_ledger' then 'ledger'
                                                              when 'queue' then 'jobs' when 'deletion_queue' then 'object_deletions' when 'stores' then 'lanes'
+                                                             when 'dead_letters' then 'history_failed'
                                                              else v.relname end
           left join pg_attribute s on s.attrelid = t.oid and s.attname = a.attname
           left join pg_description d on d.objoid = s.attrelid and d.objsubid = s.attnum and d.classoid = 'pg_class'::regclass
@@ -144,8 +146,15 @@ comment on column atelier.queue.under_way is 'Are leased.';
 comment on column atelier.queue.held is 'Wait for a decision.';
 comment on column atelier.queue.oldest_ready is 'When the oldest ready one was created.';
 comment on column atelier.lanes.in_flight is 'Orders under way now.';
-comment on column atelier.lanes.state is 'open, paused or cooling down.';
+comment on column atelier.lanes.state is 'paused, or as the gate of its lane stands: open, resting, broken, trying or opening.';
 comment on column atelier.lanes.lane_id is 'Number of the lane.';
+comment on column atelier.lanes.allowed is 'Orders that its gate lets be under way at present, by what it learned.';
+comment on column atelier.lanes.starts_per_second is 'Orders that begin in a second, as a moving average over about a minute.';
+comment on column atelier.lanes.clients_waiting is 'Clients with work that waits for it.';
+comment on column atelier.lanes.started is 'Orders begun since the worker started.';
+comment on column atelier.lanes.answered is 'Orders that the service answered since then, with a result or a refusal of their own.';
+comment on column atelier.lanes.refused is 'Orders that it refused since then because they came too fast.';
+comment on column atelier.lanes.failed is 'Orders that failed since then, or got no answer.';
 comment on column atelier.providers.provider is 'Name of the server, and of the provider in requests.';
 comment on column atelier.providers.kind is 'gemini or openai: what it speaks.';
 comment on column atelier.providers.key_source is
@@ -173,7 +182,7 @@ comment on column atelier.stores.key_source is
 comment on column atelier.stores.key_mapping is 'The user mapping that is used: atelier_owner or public; null: there is none.';
 comment on column atelier.stores.key_ready is
     'False: there are no credentials, or their environment variables are not set. A file is not looked at.';
-comment on column atelier.stores.state is 'open, paused or cooling down.';
+comment on column atelier.stores.state is 'paused, or as the gate of its lane stands: open, resting, broken, trying or opening.';
 comment on column atelier.deletion_queue.foreign_instance is
     'It was queued in another database, of which this one is a copy; nothing is deleted here.';
 comment on column atelier.workers.database is 'Database it serves.';

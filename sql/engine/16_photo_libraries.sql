@@ -5,9 +5,8 @@ select s.name as photo_library, atelier_internal.provider_option(s.name, 'base_u
        atelier_internal.provider_option(s.name, 'app_name') as app_name,
        k.source as key_source, k.mapping as key_mapping, k.ready as key_ready,
        case when l.paused_at is not null and (l.paused_until is null or l.paused_until > now()) then 'paused'
-            when l.cooldown_until > now() then 'cooling down'
-            else 'open' end as state,
-       l.pause_reason, l.cooldown_reason
+            else coalesce(l.gate, 'open') end as state,
+       l.pause_reason, case when l.gate <> 'open' then l.gate_reason end as gate_reason
   from atelier_internal.provider_servers s
  cross join lateral atelier_internal.provider_key(s.server_id) k
   left join atelier_internal.lanes l on l.provider = s.name and l.model = '' and l.key = ''
@@ -20,9 +19,9 @@ comment on column atelier.photo_libraries.app_name is 'The application that link
 comment on column atelier.photo_libraries.key_source is 'Where the key is: file, environment, mapping (the catalog itself, which dumps contain) or missing.';
 comment on column atelier.photo_libraries.key_mapping is 'The user mapping that is used: atelier_owner or public; null: there is none.';
 comment on column atelier.photo_libraries.key_ready is 'False: there is no key, or its environment variable is not set. A file is not looked at.';
-comment on column atelier.photo_libraries.state is 'open, paused or cooling down.';
+comment on column atelier.photo_libraries.state is 'paused, or as the gate of its lane stands: open, resting, broken, trying or opening.';
 comment on column atelier.photo_libraries.pause_reason is 'Why it is paused.';
-comment on column atelier.photo_libraries.cooldown_reason is 'What the service said.';
+comment on column atelier.photo_libraries.gate_reason is 'What the service said.';
 grant select on atelier.photo_libraries to atelier_admin, atelier_observer;
 
 create function atelier_internal.check_photo_libraries()

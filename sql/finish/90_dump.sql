@@ -3,7 +3,7 @@ do $$
 declare
     v_table text;
 begin
-    foreach v_table in array array['lanes', 'jobs', 'queue_entries', 'deferrals', 'job_dependencies', 'cancellations', 'object_owners',
+    foreach v_table in array array['lanes', 'pauses', 'client_shares', 'jobs', 'queue_entries', 'deferrals', 'start_deadlines', 'parked_jobs', 'job_dependencies', 'order_keys', 'ordered_jobs', 'order_checks', 'idempotency_keys', 'cancellations', 'object_owners',
                                    'object_deletions', 'ledger', 'alerts', 'audit_log', 'erasures', 'purge_log'] loop
         perform pg_extension_config_dump(format('atelier_internal.%I', v_table)::regclass, '');
     end loop;

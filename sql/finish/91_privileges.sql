@@ -13,7 +13,7 @@ begin
            -- the sequence of an identity column follows its table
            and not exists (select from pg_depend d where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'i' and c.relkind = 'S')
         union all
-        select format('alter function %s owner to atelier_owner', p.oid::regprocedure)
+        select format('alter routine %s owner to atelier_owner', p.oid::regprocedure)
           from pg_proc p
          where p.pronamespace in ('atelier'::regnamespace, 'atelier_internal'::regnamespace)
         union all
@@ -28,7 +28,7 @@ $$;
 revoke all on schema atelier, atelier_internal from public;
 revoke all on all tables in schema atelier, atelier_internal from public;
 revoke all on all sequences in schema atelier, atelier_internal from public;
-revoke all on all functions in schema atelier, atelier_internal from public;
+revoke all on all routines in schema atelier, atelier_internal from public;
 
 grant usage on schema atelier to atelier_app, atelier_admin, atelier_observer;
 
@@ -36,24 +36,26 @@ grant usage on schema atelier to atelier_app, atelier_admin, atelier_observer;
 do $$
 declare
     v_function record;
-    v_operate text[] := array['pause_lane', 'resume_lane', 'set_lane_limit', 'cancel_job', 'release_job', 'resolve_unknown', 'adopt_jobs', 'resolve_alert',
+    v_operate text[] := array['pause_lane', 'resume_lane', 'set_lane_limit', 'cancel_job', 'cancel_jobs', 'redrive', 'release_job', 'resolve_unknown', 'adopt_jobs', 'resolve_alert',
                                'move_objects', 'create_client', 'create_user', 'add_member', 'set_tier', 'set_client_tier', 'check_limits',
                                'purge_deleted_assets', 'expire_failed_assets', 'purge_uploads', 'confirm_clock', 'place_legal_hold',
-                               'release_legal_hold', 'erase_client', 'erase_user', 'fsck', 'fsck_repair', 'install_schedules', 'remove_schedules'];
+                               'release_legal_hold', 'erase_client', 'erase_user', 'fsck', 'fsck_repair', 'install_schedules', 'remove_schedules',
+                               'pause_queue', 'resume_queue', 'pause_client', 'resume_client', 'pause_pipeline', 'resume_pipeline',
+                               'set_client_share', 'set_priority'];
     -- It tells of all clients.
     v_watch text[] := array['self_check'];
-    v_look text[] := array['explain_job', 'self_check', 'version', 'events_after'];
+    v_look text[] := array['explain_job', 'job_state', 'wait_for', 'self_check', 'version', 'events_after'];
 begin
     for v_function in
         select p.oid::regprocedure as name, p.proname from pg_proc p
          where p.pronamespace = 'atelier'::regnamespace and p.prorettype <> 'trigger'::regtype
     loop
-        execute format('grant execute on function %s to atelier_admin', v_function.name);
+        execute format('grant execute on routine %s to atelier_admin', v_function.name);
         if v_function.proname <> all (v_operate || v_watch) then
-            execute format('grant execute on function %s to atelier_app', v_function.name);
+            execute format('grant execute on routine %s to atelier_app', v_function.name);
         end if;
         if v_function.proname = any (v_look) then
-            execute format('grant execute on function %s to atelier_observer', v_function.name);
+            execute format('grant execute on routine %s to atelier_observer', v_function.name);
         end if;
     end loop;
 end
@@ -62,8 +64,10 @@ grant select on
     atelier.alerts,
     atelier.attempts,
     atelier.audit_log,
+    atelier.client_shares,
     atelier.client_usage,
     atelier.consistency_report,
+    atelier.dead_letters,
     atelier.deletion_queue,
     atelier.erasure_log,
     atelier.fsck_findings,
@@ -74,6 +78,8 @@ grant select on
     atelier.lanes,
     atelier.lifecycle_map,
     atelier.maintenance,
+    atelier.ordered_keys,
+    atelier.pauses,
     atelier.prices,
     atelier.progress,
     atelier.providers,

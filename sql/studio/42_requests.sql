@@ -39,16 +39,19 @@ comment on function atelier_internal.product_photos(uuid, uuid[]) is
     'The photo of each product, in their order, locked against removal: the primary one, else the first.';
 
 create function atelier_internal.enqueue_generations(
-    p_client_id uuid, p_requests atelier_internal.generation_request[], p_type text, p_provider text, p_priority integer, p_run_after timestamptz)
+    p_client_id uuid, p_requests atelier_internal.generation_request[], p_type text, p_providers text[],
+    p_options atelier_internal.job_options[] default null)
 returns uuid[]
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_route record := atelier_internal.generation_route(p_type, p_provider);
+    v_pipeline text;
+    v_asked text[];
+    v_providers text[];
+    v_models text[];
     v_store text := atelier_internal.output_store();
     v_bucket text := atelier_internal.store_bucket(v_store);
-    v_priority smallint := atelier_internal.require_priority(p_priority);
     v_photos atelier_internal.product_photo[];
     v_photo atelier_internal.product_photo;
     v_urls text[];
@@ -57,10 +60,10 @@ declare
         array(select r.product_id from unnest(p_requests) as r), array(select r.settings from unnest(p_requests) as r));
     v_counted jsonb;
 begin
-    if not isfinite(p_run_after) then
-        raise exception 'run_after must be a finite time'
-            using errcode = 'invalid_parameter_value', hint = 'Leave it out to start at once; a draft (enqueue => false) waits without a time.';
-    end if;
+    select min(t.pipeline), array_agg(d.provider), array_agg(t.provider), array_agg(t.model)
+      into v_pipeline, v_asked, v_providers, v_models
+      from (select distinct p.provider from unnest(p_providers) as p (provider)) as d
+     cross join lateral atelier_internal.generation_route(p_type, d.provider) as t;
     v_photos := atelier_internal.product_photos(p_client_id, array(select r.product_id from unnest(p_requests) as r));
     select p.* into v_photo from unnest(v_photos) as p where not p.usable limit 1;
     if v_photo.image_id is not null then
@@ -74,12 +77,14 @@ begin
     v_scenes := array(
         select atelier_internal.require_image(p_client_id, atelier_internal.scene_image_id(p_client_id, u.url), 'scene image')
           from unnest(v_urls) with ordinality as u (url, place) order by u.place);
+    -- Who asks for many at once holds its keys before it counts the first.
+    perform atelier_internal.hold_order_keys(p_client_id, array(select o.order_key from unnest(p_options) as o));
     v_counted := atelier_internal.count_generations(p_client_id, cardinality(p_requests));
     return atelier_internal.enqueue_jobs(
-        v_route.pipeline,
+        v_pipeline,
         array(
             select row(
-                       r.asset_id, p_client_id, v_route.provider, v_route.model,
+                       r.asset_id, p_client_id, t.provider, t.model,
                        jsonb_build_object(
                            'assetId', r.asset_id, 'clientId', p_client_id, 'productId', r.product_id,
                            'productImageId', r.photo_id, 'sceneImageId', s.id, 'store', v_store, 'bucket', v_bucket,
@@ -88,18 +93,18 @@ begin
                             when r.photo_status = 'pending' then array[r.photo_job_id]
                             when s.status = 'pending' then array[s.job_id]
                             else '{}' end)::atelier_internal.job_request
-              from rows from (unnest(p_requests), unnest(v_photos), unnest(v_prompts)) with ordinality
-                   as r (asset_id, product_id, settings, photo_product_id, photo_id, photo_status, photo_job_id, photo_usable, prompt, place)
+              from rows from (unnest(p_requests), unnest(v_photos), unnest(v_prompts), unnest(p_providers)) with ordinality
+                   as r (asset_id, product_id, settings, photo_product_id, photo_id, photo_status, photo_job_id, photo_usable, prompt, provider, place)
+              join unnest(v_asked, v_providers, v_models) as t (asked, provider, model) on t.asked is not distinct from coalesce(r.provider, p_providers[1])
               left join (select u.url, i.id, i.status, i.job_id
                            from unnest(v_urls) with ordinality as u (url, place)
                           cross join lateral (select (v_scenes[u.place]).*) as i) as s on s.url = r.settings ->> 'sceneImageUrl'
              order by r.place),
-        v_priority,
-        p_run_after);
+        p_options);
 end
 $$;
-comment on function atelier_internal.enqueue_generations(uuid, atelier_internal.generation_request[], text, text, integer, timestamptz) is
-    'Enqueues the making of assets of a client and returns the job ids in their order. The jobs hold ids, settings, prompt and store as they are now, where they were counted, and wait for photos that are still being inspected. 53400 when a limit of the client is reached.';
+comment on function atelier_internal.enqueue_generations(uuid, atelier_internal.generation_request[], text, text[], atelier_internal.job_options[]) is
+    'Enqueues the making of assets of a client and returns the job ids in their order. Providers: one for all or one each; options as for enqueue_jobs. The jobs hold ids, settings, prompt and store as they are now, where they were counted, and wait for photos that are still being inspected. 53400 when a limit of the client is reached.';
 
 create function atelier_internal.require_product(p_client_id uuid, p_product_id uuid) returns void
 language plpgsql stable
@@ -117,7 +122,8 @@ comment on function atelier_internal.require_product(uuid, uuid) is 'Raises 2200
 create function atelier.create_generation_request(
     client_id uuid, product_id uuid, settings jsonb, collection_id uuid default null, type text default 'image',
     scene_image_id uuid default null, provider text default null, priority integer default 0,
-    run_after timestamptz default null, enqueue boolean default true)
+    run_after timestamptz default null, enqueue boolean default true, idempotency_key text default null,
+    start_by timestamptz default null, order_key text default null, tags text[] default null, traceparent text default null)
 returns uuid
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
@@ -125,14 +131,22 @@ as $$
 #variable_conflict use_variable
 declare
     v_client atelier.clients := atelier_internal.hold_client(client_id);
-    v_route record := atelier_internal.generation_route(type, provider);
+    v_route record;
+    v_options atelier_internal.job_options;
     v_settings jsonb;
     v_id uuid := gen_random_uuid();
+    v_made_before uuid;
     v_job_id uuid;
 begin
+    v_made_before := atelier_internal.claim_key(client_id, idempotency_key, atelier_internal.request_input(
+        product_id, settings, collection_id, type, scene_image_id, provider, priority, run_after, enqueue, start_by, order_key, tags), v_id);
+    if v_made_before is not null then
+        return v_made_before;
+    end if;
+    v_route := atelier_internal.generation_route(type, provider);
     perform atelier_internal.require_product(client_id, product_id);
     perform atelier_internal.require('settings', settings is not null);
-    perform atelier_internal.require('enqueue', enqueue is not null);
+    v_options := atelier_internal.request_options(enqueue, priority, run_after, start_by, order_key, tags, traceparent);
     if collection_id is not null and not atelier_internal.lock_collection_for(client_id, product_id, collection_id) then
         perform atelier_internal.refuse_unknown('collection', collection_id, client_id, 'Leave collection_id out for an asset that stands alone.');
     end if;
@@ -140,11 +154,11 @@ begin
         client_id, settings, case when enqueue then v_client.settings -> 'generationDefaults' end, scene_image_id, not enqueue);
     if enqueue then
         v_job_id := (atelier_internal.enqueue_generations(
-            client_id, array[row(v_id, product_id, v_settings)::atelier_internal.generation_request], type, v_route.provider, priority, run_after))[1];
+            client_id, array[row(v_id, product_id, v_settings)::atelier_internal.generation_request], type, array[v_route.provider], array[v_options]))[1];
         perform atelier_internal.resume_collection(collection_id);
-    elsif priority is distinct from 0 or run_after is not null then
-        raise exception 'a draft has neither priority nor run_after'
-            using errcode = 'invalid_parameter_value', hint = 'Give them to atelier.submit_generation().';
+        if idempotency_key is not null then
+            perform atelier_internal.note_keyed_jobs(client_id, array[idempotency_key], array[v_job_id]);
+        end if;
     end if;
     insert into atelier.generated_assets (id, client_id, collection_id, product_id, type, status, settings, provider, job_id)
     values (v_id, client_id, collection_id, product_id, type, case when enqueue then 'pending' else 'draft' end, v_settings,
@@ -152,8 +166,8 @@ begin
     return v_id;
 end
 $$;
-comment on function atelier.create_generation_request(uuid, uuid, jsonb, uuid, text, uuid, text, integer, timestamptz, boolean) is
-    'Asks for an asset of a product and returns its id. The generationDefaults of the client are merged under settings; scene_image_id becomes sceneImageUrl. priority -100 (first) to 100 (last); run_after: not before. With enqueue false the asset is a draft, whose settings may be partial, until submit_generation. 22004 NULL, 22023 bad value, 23503 unknown or foreign id, 55000 no usable photo, 0A000 type that cannot be made, 42704 unknown provider or default store, 42501 no USAGE on its foreign server, 53400 limit of the day or month reached.';
+comment on function atelier.create_generation_request(uuid, uuid, jsonb, uuid, text, uuid, text, integer, timestamptz, boolean, text, timestamptz, text, text[], text) is
+    'Asks for an asset of a product and returns its id. The generationDefaults of the client are merged under settings; scene_image_id becomes sceneImageUrl. priority -100 (first) to 100 (last); run_after: not before; start_by: it fails as expired when it could not begin by then. order_key: requests of the client with the same key are made one after the other, in the order in which they were committed. tags (at most 20) and traceparent (W3C Trace Context) go with the job. With enqueue false the asset is a draft, whose settings may be partial, until submit_generation. idempotency_key (1 to 200 characters): who asks again with the same key and input within pg_atelier.idempotency_ttl is given the same asset, whatever became of it, and nothing else happens; traceparent is no input. 22004 NULL, 22023 bad value, 23503 unknown or foreign id, 23505 an idempotency_key that was used with other input, 55000 no usable photo, 0A000 type that cannot be made, 42704 unknown provider or default store, 42501 no USAGE on its foreign server, 53400 limit of the day or month reached, 40001 in a transaction whose snapshot is older than a call with the same key: begin again.';
 
 create function atelier_internal.lock_asset(p_asset_id uuid) returns atelier.generated_assets
 language plpgsql
@@ -252,13 +266,17 @@ end
 $$;
 comment on function atelier_internal.refuse_status(atelier.generated_assets, text, text) is 'Raises 55000: the status of the asset does not allow the act.';
 
-create function atelier.submit_generation(asset_id uuid, priority integer default 0, run_after timestamptz default null) returns uuid
+create function atelier.submit_generation(
+    asset_id uuid, priority integer default 0, run_after timestamptz default null, start_by timestamptz default null,
+    order_key text default null, tags text[] default null, traceparent text default null)
+returns uuid
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_variable
 declare
     v_asset atelier.generated_assets := atelier_internal.lock_asset_to_make(asset_id);
+    v_options atelier_internal.job_options := atelier_internal.request_options(true, priority, run_after, start_by, order_key, tags, traceparent);
     v_route record;
     v_settings jsonb;
 begin
@@ -273,12 +291,12 @@ begin
     update atelier.generated_assets a
        set status = 'pending', settings = v_settings, provider = v_route.provider,
            job_id = (atelier_internal.enqueue_generations(
-               a.client_id, array[row(a.id, a.product_id, v_settings)::atelier_internal.generation_request], a.type, v_route.provider, priority,
-               run_after))[1]
+               a.client_id, array[row(a.id, a.product_id, v_settings)::atelier_internal.generation_request], a.type, array[v_route.provider],
+               array[v_options]))[1]
      where a.id = v_asset.id;
     perform atelier_internal.resume_collection(v_asset.collection_id);
     return v_asset.id;
 end
 $$;
-comment on function atelier.submit_generation(uuid, integer, timestamptz) is
-    'Submits a draft and returns its id. Its settings are completed with the defaults of the client and must be whole now; from then on they are frozen. 55000 for an asset that is no draft, P0002 for an unknown one, else as create_generation_request.';
+comment on function atelier.submit_generation(uuid, integer, timestamptz, timestamptz, text, text[], text) is
+    'Submits a draft and returns its id. Its settings are completed with the defaults of the client and must be whole now; from then on they are frozen. Submitted twice, the second call is refused with 55000, as for any asset that is no draft. P0002 for an unknown one, else as create_generation_request.';

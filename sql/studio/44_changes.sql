@@ -1,12 +1,33 @@
 -- What can be done with an asset after it was asked for. Where a job has to be cancelled, that comes before the asset's row is
 -- locked, in the order in which the worker locks them.
 
+create function atelier_internal.lock_failed_job_of(p_asset_id uuid) returns atelier_internal.history_failed
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_job_id uuid;
+    v_ended atelier_internal.history_failed;
+begin
+    loop
+        select a.job_id into v_job_id from atelier.generated_assets a where a.id = p_asset_id;
+        select h.* into v_ended from atelier_internal.history_failed h where h.job_id = v_job_id for no key update;
+        -- Whoever held it may have begun another one.
+        exit when v_job_id is not distinct from (select a.job_id from atelier.generated_assets a where a.id = p_asset_id);
+    end loop;
+    return v_ended;
+end
+$$;
+comment on function atelier_internal.lock_failed_job_of(uuid) is
+    'The dead letter of an asset''s job, locked; null in all its columns where there is none. atelier.redrive() locks dead letters before products, collections and assets.';
+
 create function atelier.retry_asset(asset_id uuid) returns uuid
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_variable
 declare
+    v_ended atelier_internal.history_failed := atelier_internal.lock_failed_job_of(asset_id);
     v_asset atelier.generated_assets := atelier_internal.lock_asset_to_make(asset_id);
 begin
     if v_asset.status <> 'error' then
@@ -18,14 +39,16 @@ begin
     update atelier.generated_assets a
        set status = 'pending',
            job_id = (atelier_internal.enqueue_generations(
-               a.client_id, array[row(a.id, a.product_id, a.settings)::atelier_internal.generation_request], a.type, a.provider, 0, null))[1]
+               a.client_id, array[row(a.id, a.product_id, a.settings)::atelier_internal.generation_request], a.type, array[a.provider],
+               array[atelier_internal.options_again(v_ended)]))[1]
      where a.id = v_asset.id;
+    perform atelier_internal.note_redriven(v_asset.job_id, (select a.job_id from atelier.generated_assets a where a.id = v_asset.id));
     perform atelier_internal.resume_collection(v_asset.collection_id, true);
     return v_asset.id;
 end
 $$;
 comment on function atelier.retry_asset(uuid) is
-    'Tries an asset in status error again, with the same id, settings and provider, and returns the id. 55000 in any other status, P0002 for an unknown asset.';
+    'Tries an asset in status error again, with the same id, settings and provider, and returns the id. Its job has priority, order_key, tags and traceparent of the one before, as long as history knows that (pg_atelier.job_ttl_failed), and takes the last place of its key. 55000 in any other status, P0002 for an unknown asset.';
 
 create function atelier.regenerate_asset(asset_id uuid, settings_override jsonb default '{}') returns uuid
 language plpgsql security definer
@@ -48,7 +71,7 @@ begin
     values (v_id, v_asset.client_id, v_asset.collection_id, v_asset.product_id, v_asset.type, 'pending', v_settings, v_asset.provider,
             v_asset.id, (atelier_internal.enqueue_generations(
                 v_asset.client_id, array[row(v_id, v_asset.product_id, v_settings)::atelier_internal.generation_request], v_asset.type,
-                v_asset.provider, 0, null))[1]);
+                array[v_asset.provider]))[1]);
     perform atelier_internal.resume_collection(v_asset.collection_id, true);
     return v_id;
 end

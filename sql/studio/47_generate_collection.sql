@@ -97,7 +97,8 @@ comment on function atelier_internal.missing_assets(atelier.collections) is
     'What a locked collection lacks, in the order of its selection: for a product whose asset failed that asset, locked, else a new one.';
 
 create function atelier_internal.make_assets(
-    p_collection atelier.collections, p_missing atelier_internal.missing_asset[], p_override jsonb, p_provider text, p_priority integer)
+    p_collection atelier.collections, p_missing atelier_internal.missing_asset[], p_override jsonb, p_provider text,
+    p_options atelier_internal.job_options)
 returns table (asset_id uuid, product_id uuid, job_id uuid)
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -111,7 +112,7 @@ declare
         array(select row(m.asset_id, m.product_id, m.settings)::atelier_internal.generation_request
                 from rows from (unnest(p_missing), unnest(v_settings)) with ordinality as m (product_id, asset_id, is_new, settings, place)
                order by m.place),
-        'image', p_provider, p_priority, null);
+        'image', array[p_provider], array[p_options]);
 begin
     insert into atelier.generated_assets (id, client_id, collection_id, product_id, status, settings, provider, job_id)
     select m.asset_id, p_collection.client_id, p_collection.id, m.product_id, 'pending', m.settings, p_provider, m.job_id
@@ -129,11 +130,13 @@ begin
          order by m.place;
 end
 $$;
-comment on function atelier_internal.make_assets(atelier.collections, atelier_internal.missing_asset[], jsonb, text, integer) is
+comment on function atelier_internal.make_assets(atelier.collections, atelier_internal.missing_asset[], jsonb, text, atelier_internal.job_options) is
     'Asks for some of the assets that a locked collection lacks, and returns them with their jobs in their order.';
 
 create function atelier.generate_collection(
-    collection_id uuid, settings_override jsonb default '{}', provider text default null, priority integer default 0)
+    collection_id uuid, settings_override jsonb default '{}', provider text default null, priority integer default 0,
+    run_after timestamptz default null, start_by timestamptz default null, order_key text default null, tags text[] default null,
+    traceparent text default null)
 returns table (asset_id uuid, product_id uuid, job_id uuid)
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
@@ -143,6 +146,7 @@ declare
     v_route record;
     v_collection atelier.collections;
     v_missing atelier_internal.missing_asset[];
+    v_options atelier_internal.job_options := atelier_internal.request_options(true, priority, run_after, start_by, order_key, tags, traceparent);
     -- Each may have 64 kB of settings, and the way from settings to job holds them several times.
     v_most constant integer := 100;
 begin
@@ -171,12 +175,12 @@ begin
     for v_first in 1..cardinality(v_missing) by v_most loop
         return query
             select made.asset_id, made.product_id, made.job_id
-              from atelier_internal.make_assets(v_collection, v_missing[v_first:v_first + v_most - 1], settings_override, v_route.provider, priority) as made;
+              from atelier_internal.make_assets(v_collection, v_missing[v_first:v_first + v_most - 1], settings_override, v_route.provider, v_options) as made;
     end loop;
     if v_missing = '{}' then
         perform atelier_internal.check_collections(array[v_collection.id]);
     end if;
 end
 $$;
-comment on function atelier.generate_collection(uuid, jsonb, text, integer) is
-    'Asks for the assets that a collection lacks, one for each selected product, all or none, and returns them in the order of the selection. A product whose asset failed has that one tried again, with the settings of now; one whose asset is done or under way is left alone, so that calling it again makes what is missing. Where nothing is, it returns no rows, and the collection ends as its assets did. settings_override goes over the settings of each (atelier.build_product_settings() shows them); priority as for create_generation_request. 55000 while the collection is a draft, analyzing or generating, and with all that lacks (photos, rooms, settings); 22023 for bad settings, P0002 for an unknown collection, 42704 unknown provider or default store, 42501 no USAGE on its foreign server, 53400 more than the limits of the client leave.';
+comment on function atelier.generate_collection(uuid, jsonb, text, integer, timestamptz, timestamptz, text, text[], text) is
+    'Asks for the assets that a collection lacks, one for each selected product, all or none, and returns them in the order of the selection. A product whose asset failed has that one tried again, with the settings of now; one whose asset is done or under way is left alone, so that calling it again makes what is missing. Where nothing is, it returns no rows, and the collection ends as its assets did. settings_override goes over the settings of each (atelier.build_product_settings() shows them); priority, run_after, start_by, order_key, tags and traceparent as for create_generation_request, for all of them. 55000 while the collection is a draft, analyzing or generating, and with all that lacks (photos, rooms, settings); 22023 for bad settings, P0002 for an unknown collection, 42704 unknown provider or default store, 42501 no USAGE on its foreign server, 53400 more than the limits of the client leave.';

@@ -1,5 +1,45 @@
 -- Pipeline move_object: the objects of images move to another store, while they are in use.
 
+create function atelier_internal.begin_moves(p_images atelier.images[], p_to text) returns table (image_id uuid, job_id uuid)
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    v_bucket text := atelier_internal.store_bucket(p_to);
+    v_stores text[] := atelier_internal.stores_at(p_to);
+    v_going text[] := atelier_internal.claim_keys(p_to, v_bucket, array(select i.s3_key from unnest(p_images) as i));
+    v_ids uuid[];
+    v_jobs uuid[];
+begin
+    -- Whoever took one of the keys meanwhile had it claimed too, and can be seen by now.
+    v_ids := array(
+        select distinct on (i.s3_key) i.id from unnest(p_images) as i
+         where i.s3_key <> all (v_going)
+           and not exists (select from atelier.images t where t.store = any (v_stores) and t.s3_bucket = v_bucket and t.s3_key = i.s3_key)
+           and not exists (select from atelier.images m where m.moving_to = any (v_stores) and m.s3_key = i.s3_key)
+         order by i.s3_key, i.id);
+    if v_ids = '{}' then
+        return;
+    end if;
+    v_jobs := atelier_internal.enqueue_jobs('move_object', array(
+        select row(i.id, i.client_id, p_to, null, jsonb_build_object(
+                   'store', p_to, 'bucket', v_bucket,
+                   'source', atelier_internal.object_reference(i.store, i.s3_bucket, i.s3_key)
+                             || jsonb_build_object('sha256', i.sha256, 'size', i.file_size),
+                   'target', atelier_internal.object_reference(p_to, v_bucket, i.s3_key)), null)::atelier_internal.job_request
+          from unnest(v_ids) with ordinality as k (id, n)
+          join unnest(p_images) as i on i.id = k.id
+         order by k.n));
+    update atelier.images i set moving_to = p_to, job_id = j.job_id
+      from unnest(v_ids, v_jobs) as j (image_id, job_id)
+     where i.id = j.image_id;
+    return query select j.image_id, j.job_id from unnest(v_ids, v_jobs) as j (image_id, job_id);
+end
+$$;
+comment on function atelier_internal.begin_moves(atelier.images[], text) is
+    'Begins to move the objects of locked images to another store; of those whose key is taken there it says nothing, and they stay.';
+
 create function atelier.move_objects("from" text, "to" text, batch integer default 1000) returns integer
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
@@ -9,9 +49,7 @@ declare
     v_bucket text := atelier_internal.store_bucket("to");
     v_stores text[] := atelier_internal.stores_at("to");
     v_images atelier.images[];
-    v_going text[];
-    v_ids uuid[];
-    v_jobs uuid[];
+    v_begun integer;
 begin
     perform atelier_internal.require('from', "from" is not null);
     perform atelier_internal.require('to', "to" is not null);
@@ -40,31 +78,12 @@ begin
          order by i.s3_bucket, i.s3_key
          limit batch
            for no key update skip locked);
-    v_going := atelier_internal.claim_keys("to", v_bucket, array(select i.s3_key from unnest(v_images) as i));
-    -- Whoever took one of the keys meanwhile had it claimed too, and can be seen by now.
-    v_ids := array(
-        select distinct on (i.s3_key) i.id from unnest(v_images) as i
-         where i.s3_key <> all (v_going)
-           and not exists (select from atelier.images t where t.store = any (v_stores) and t.s3_bucket = v_bucket and t.s3_key = i.s3_key)
-           and not exists (select from atelier.images m where m.moving_to = any (v_stores) and m.s3_key = i.s3_key)
-         order by i.s3_key, i.id);
-    if v_ids = '{}' then
+    select count(*) into v_begun from atelier_internal.begin_moves(v_images, "to");
+    if v_begun = 0 then
         return 0;
     end if;
-    v_jobs := atelier_internal.enqueue_jobs('move_object', array(
-        select row(i.id, i.client_id, "to", null, jsonb_build_object(
-                   'store', "to", 'bucket', v_bucket,
-                   'source', atelier_internal.object_reference(i.store, i.s3_bucket, i.s3_key)
-                             || jsonb_build_object('sha256', i.sha256, 'size', i.file_size),
-                   'target', atelier_internal.object_reference("to", v_bucket, i.s3_key)), null)::atelier_internal.job_request
-          from unnest(v_ids) with ordinality as k (id, n)
-          join unnest(v_images) as i on i.id = k.id
-         order by k.n));
-    update atelier.images i set moving_to = "to", job_id = j.job_id
-      from unnest(v_ids, v_jobs) as j (image_id, job_id)
-     where i.id = j.image_id;
-    perform atelier_internal.audit('objects.moving', 'store', null, null, jsonb_build_object('from', "from", 'to', "to", 'images', cardinality(v_jobs)));
-    return cardinality(v_jobs);
+    perform atelier_internal.audit('objects.moving', 'store', null, null, jsonb_build_object('from', "from", 'to', "to", 'images', v_begun));
+    return v_begun;
 end
 $$;
 comment on function atelier.move_objects(text, text, integer) is

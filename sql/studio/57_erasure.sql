@@ -34,6 +34,18 @@ $$;
 comment on function atelier_internal.begin_erasure(text) is
     'Draws the tombstone of an erasure; 55000 in a transaction that works for one client, or by one snapshot.';
 
+create function atelier_internal.refuse_referenced(p_what text, p_detail text) returns void
+language plpgsql immutable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    raise exception '% cannot be erased: rows of another table refer to it', p_what
+        using errcode = 'foreign_key_violation', detail = p_detail,
+              hint = 'That table is none of pg_atelier: remove its rows first, or give its foreign key ON DELETE CASCADE or SET NULL.';
+end
+$$;
+comment on function atelier_internal.refuse_referenced(text, text) is 'Raises 23503: rows of a table that is not ours refer to who is to be erased.';
+
 create function atelier_internal.refuse_legal_hold(p_what text, p_client_id uuid, p_reason text) returns void
 language plpgsql immutable
 set search_path = pg_catalog, pg_temp
@@ -111,6 +123,16 @@ begin
     -- A request that was begun before its rows were locked.
     v_rows := v_rows + atelier_internal.cancel_jobs(array(select j.id from atelier_internal.jobs j where j.client_id = p_client_id), 'the client was erased');
     delete from atelier_internal.collection_checks k where k.collection_id = any (v_collections);
+    -- What the engine keeps of a tenant; its queue entries went with its jobs.
+    for v_table in
+        select c.oid::regclass as name
+          from pg_class c
+          join pg_attribute a on a.attrelid = c.oid and a.attname = 'tenant_id' and not a.attisdropped
+         where c.relnamespace = 'atelier_internal'::regnamespace and c.relkind = 'r' and c.oid <> 'atelier_internal.queue_entries'::regclass
+         order by c.oid desc
+    loop
+        v_counts := v_counts || atelier_internal.delete_rows_of_client(v_table.name, p_client_id, 'tenant_id');
+    end loop;
     update atelier_internal.object_deletions d set tombstone = p_tombstone
      where starts_with(d.key, format('clients/%s/', p_client_id))
         or (d.store, d.bucket, d.key) in (select o.store, o.bucket, o.key from unnest(v_objects) as o);
@@ -136,19 +158,20 @@ $$;
 comment on function atelier_internal.remove_rows_of_client(uuid, uuid) is
     'Ends the jobs of a locked client, removes its rows and queues its objects for deletion. Returns how many, by table.';
 
-create function atelier_internal.delete_rows_of_client(p_table regclass, p_client_id uuid) returns jsonb
+create function atelier_internal.delete_rows_of_client(p_table regclass, p_client_id uuid, p_column name default 'client_id') returns jsonb
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_rows bigint;
 begin
-    execute format('delete from %s t where t.client_id = $1', p_table) using p_client_id;
+    execute format('delete from %s t where t.%I = $1', p_table, p_column) using p_client_id;
     get diagnostics v_rows = row_count;
     return case when v_rows = 0 then '{}' else jsonb_build_object((select c.relname from pg_class c where c.oid = p_table), v_rows) end;
 end
 $$;
-comment on function atelier_internal.delete_rows_of_client(regclass, uuid) is 'Deletes the rows of a client from a table; returns their number under its name, if any.';
+comment on function atelier_internal.delete_rows_of_client(regclass, uuid, name) is
+    'Deletes the rows of a client, which p_column names, from a table; returns their number under its name, if any.';
 
 create function atelier_internal.blank_rows_of_client(p_client_id uuid, p_tombstone uuid) returns jsonb
 language plpgsql
@@ -204,9 +227,7 @@ begin
         v_counts := atelier_internal.remove_rows_of_client(client_id, v_tombstone);
     exception when foreign_key_violation then
         get stacked diagnostics v_detail = pg_exception_detail;
-        raise exception 'client cannot be erased: rows of another table refer to it'
-            using errcode = 'foreign_key_violation', detail = v_detail,
-                  hint = 'That table is none of pg_atelier: remove its rows first, or give its foreign key ON DELETE CASCADE or SET NULL.';
+        perform atelier_internal.refuse_referenced('client', v_detail);
     end;
     v_counts := v_counts || atelier_internal.blank_rows_of_client(client_id, v_tombstone);
     update atelier_internal.erasures e set counts = v_counts where e.tombstone = v_tombstone;
@@ -249,9 +270,7 @@ begin
         delete from atelier.users u where u.id = v_user.id;
     exception when foreign_key_violation then
         get stacked diagnostics v_detail = pg_exception_detail;
-        raise exception 'user cannot be erased: rows of another table refer to it'
-            using errcode = 'foreign_key_violation', detail = v_detail,
-                  hint = 'That table is none of pg_atelier: remove its rows first, or give its foreign key ON DELETE CASCADE or SET NULL.';
+        perform atelier_internal.refuse_referenced('user', v_detail);
     end;
     update atelier_internal.audit_log l
        set user_id = case when l.user_id = v_user.id then v_tombstone else l.user_id end,

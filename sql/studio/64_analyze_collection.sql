@@ -22,7 +22,7 @@ begin
             select row(p_collection.id, p_collection.client_id, v_route.provider, v_route.model,
                        jsonb_build_object('collectionId', p_collection.id, 'batch', b.number), null)::atelier_internal.job_request
               from generate_series(1, v_batches) as b (number)
-             order by b.number), v_priority);
+             order by b.number), atelier_internal.with_priority(v_priority));
         insert into atelier_internal.product_batches (collection_id, number, product_ids, job_id)
         select p_collection.id, b.number, p_product_ids[(b.number - 1) * v_size + 1 : b.number * v_size], v_jobs[b.number]
           from generate_series(1, v_batches) as b (number);
@@ -37,7 +37,7 @@ begin
               from unnest(p_inspirations) with ordinality as wanted (id, place)
               join atelier.inspiration_images i on i.id = wanted.id
              cross join lateral atelier_internal.require_image(i.client_id, i.image_id, 'inspiration') as picture
-             order by wanted.place), v_priority);
+             order by wanted.place), atelier_internal.with_priority(v_priority));
         update atelier.inspiration_images i set job_id = v_jobs[wanted.place], error_message = null
           from unnest(p_inspirations) with ordinality as wanted (id, place)
          where i.id = wanted.id;

@@ -74,17 +74,46 @@ select 'job_never_runs', 'job', j.id, j.client_id, 'it is waiting, and neither q
   from atelier_internal.jobs j
  where j.state = 'waiting' and j.sequence is null and j.run_after is null
    and not exists (select from atelier_internal.job_dependencies d where d.job_id = j.id)
+   and (j.reason is distinct from 'order'
+        or not exists (select from atelier_internal.ordered_jobs o
+                        where o.client_id = atelier_internal.tenant_of(j.client_id) and o.order_key = j.order_key and o.sequence < j.order_sequence)
+           and not exists (select from atelier_internal.order_checks c
+                            where c.client_id = atelier_internal.tenant_of(j.client_id) and c.order_key = j.order_key))
+union all
+select 'job_out_of_order', 'job', j.id, j.client_id, format('it is %s, and not the first of its key, or has no place there', concat_ws(': ', j.state, j.reason))
+  from atelier_internal.jobs j
+ where j.order_key is not null
+   and (not exists (select from atelier_internal.ordered_jobs o
+                     where o.client_id = atelier_internal.tenant_of(j.client_id) and o.order_key = j.order_key and o.sequence = j.order_sequence and o.job_id = j.id)
+        or j.reason is distinct from 'order'
+           and exists (select from atelier_internal.ordered_jobs o
+                        where o.client_id = atelier_internal.tenant_of(j.client_id) and o.order_key = j.order_key and o.sequence < j.order_sequence))
+union all
+select 'place_without_job', 'job', o.job_id, nullif(o.client_id, '00000000-0000-0000-0000-000000000000'), format('it has place %s of its order key, and is not live', o.sequence)
+  from atelier_internal.ordered_jobs o
+ where not exists (select from atelier_internal.jobs j where j.id = o.job_id)
 union all
 select 'job_not_queued', 'job', j.id, j.client_id, format('it should be queued with sequence %s, and has no entry', j.sequence)
   from atelier_internal.jobs j
  where j.sequence is not null
    and not exists (select from atelier_internal.queue_entries q
-                    where q.instance = j.instance and q.lane_id = j.lane_id and q.priority = j.priority and q.sequence = j.sequence and q.job_id = j.id)
+                    where q.instance = j.instance and q.lane_id = j.lane_id and q.tenant_id = atelier_internal.tenant_of(j.client_id)
+                      and q.priority = j.priority and q.sequence = j.sequence and q.job_id = j.id)
 union all
 select 'job_not_deferred', 'job', j.id, j.client_id, format('it waits for %s, and has no deferral', j.run_after)
   from atelier_internal.jobs j
- where j.run_after is not null
+ where j.run_after is not null and j.reason is distinct from 'dependency' and j.reason is distinct from 'order'
    and not exists (select from atelier_internal.deferrals d where d.instance = j.instance and d.run_after = j.run_after and d.job_id = j.id)
+union all
+select 'job_without_deadline', 'job', j.id, j.client_id, format('it must begin by %s, and nothing ends it then', j.start_by)
+  from atelier_internal.jobs j
+ where j.start_by is not null and j.step = 1 and (j.state = 'waiting' or j.state = 'held' and j.reason = 'paused')
+   and not exists (select from atelier_internal.start_deadlines d where d.instance = j.instance and d.start_by = j.start_by and d.job_id = j.id)
+union all
+select 'job_not_parked', 'job', j.id, j.client_id, format('it is held for the pause of pipeline %s, and nothing brings it back', j.pipeline)
+  from atelier_internal.jobs j
+ where j.state = 'held' and j.reason = 'paused'
+   and not exists (select from atelier_internal.parked_jobs k where k.instance = j.instance and k.pipeline = j.pipeline and k.job_id = j.id)
 union all
 select 'lease_without_attempt', 'job', j.id, j.client_id, format('it is %s, and attempt %s is not open', j.state, j.attempt_id)
   from atelier_internal.jobs j

@@ -177,8 +177,8 @@ insert into atelier_internal.pipelines (name, description) values ('look', 'test
 insert into atelier_internal.steps (pipeline, position, name, action) values ('look', 1, 'look', 'storage.head');
 select (atelier_internal.enqueue_jobs('look', array[row(null, null, 'media', null, '{}', null)::atelier_internal.job_request]))[1] as job \gset
 create function pg_temp.lease_raw(p_epoch bigint) returns table (order_text text, paid boolean) language sql as $$
-    with keys as materialized (select s.lane_id, s.priority from atelier_internal.sweep() s)
-    select l.order_text, l.paid from atelier_internal.lease(p_epoch, 10, (select array_agg(lane_id) from keys), (select array_agg(priority) from keys), (select array_agg(0::bigint) from keys), '{}', '{}') l
+    with keys as materialized (select s.lane_id, s.tenant_id, s.priority from atelier_internal.sweep() s)
+    select l.order_text, l.paid from atelier_internal.lease(p_epoch, (select array_agg(lane_id) from keys), (select array_agg(tenant_id) from keys), (select array_agg(priority) from keys), (select array_agg(0::bigint) from keys), (select array_agg(10) from keys), '{}', '{}') l
 $$;
 select is((select array_agg(l.paid) from pg_temp.lease_raw(2) l where l.order_text is not null), array[false], 'an order to a store is not paid');
 select null from atelier_internal.begin_incarnation(3, 3);

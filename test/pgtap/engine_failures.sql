@@ -17,7 +17,7 @@ create function pg_temp.make_due() returns void language sql as $$
     update atelier_internal.deferrals set run_after = now();
     update atelier_internal.jobs set run_after = now() where run_after is not null;
     select null from atelier_internal.promote(100);
-    update atelier_internal.lanes set cooldown_until = null, cooldown_reason = null, paused_at = null, pause_reason = null;
+    update atelier_internal.lanes set gate = 'open', gate_until = null, gate_reason = null, paused_at = null, pause_reason = null;
 $$;
 
 -- what each class leads to, and what it is counted as
@@ -71,9 +71,13 @@ select ok((select count(distinct atelier_internal.backoff(3)) > 1 from generate_
 -- lanes
 select (pg_temp.enqueue('one_step'))[1] as job \gset
 select pg_temp.fail_once('rate_limited', 30000) \gset i_
-select is((select cooldown_until from atelier_internal.lanes where model = 'test'), now() + interval '30 seconds', 'the lane cools down as long as the service asked');
-select is((select count(*) from pg_temp.lease()), 0::bigint, 'and nothing is leased from it');
-select is(atelier_internal.next_due(), now() + interval '30 seconds', 'the engine knows when it ends');
+select is((select gate_reason from atelier_internal.lanes where model = 'test'), 'test rate_limited', 'a lane keeps what its service said when it refused');
+select pg_temp.rest('test', now() + interval '30 seconds') \gset i_
+select is((select (state, gate_until, gate_reason)::text from atelier.lanes where model = 'test'),
+          (row('resting', now() + interval '30 seconds', 'test rate_limited'))::text, 'beside the rest that the worker records');
+select atelier_internal.record_lanes(array[l.id], array['open'], array[null::timestamptz], array['{"in_flight": 3}']) from atelier_internal.lanes l where l.model = 'test' \gset i_
+select is((select (gate, gate_until, gate_reason, learned)::text from atelier_internal.lanes where model = 'test'), '(open,,,"{""in_flight"": 3}")',
+          'and forgets it when it is open again, but not what was learned');
 select pg_temp.make_due() \gset i_
 select pg_temp.fail_once('auth') \gset i_
 select ok((select pause_reason like 'auth:%' from atelier_internal.lanes where model = 'test'), 'refused credentials pause the lane');
@@ -86,13 +90,15 @@ select is((select count(*) from pg_temp.lease()), 2::bigint, 'a lane takes no mo
 select is((select count(*) from pg_temp.lease(100, 1, array[(select id from atelier_internal.lanes where model = 'test')], array[2])), 0::bigint,
           'what is in flight counts');
 select pg_temp.enqueue('one_step', 3, 'other') \gset i_
-select is((select string_agg(l.model, ',' order by l.model) from pg_temp.lease(2) l), 'other,test', 'lanes take turns when there is little room');
+select is((select array_agg(l.model order by l.model) from pg_temp.lease(1) l), array['other', 'test'], 'of each flow no more than it may take');
 
 -- priority
 select pg_temp.enqueue('one_step', 2, 'urgent') \gset i_
 select (pg_temp.enqueue('one_step', 1, 'urgent', null, (-5)::smallint))[1] as urgent \gset
 select atelier.pause_lane('offline', 'test'), atelier.pause_lane('offline', 'other') \gset i_
-select is((select job_id from pg_temp.lease(1)), :'urgent'::uuid, 'a lower priority number goes first');
+select atelier.set_lane_limit('offline', 'urgent', 1) \gset i_
+select is((select job_id from pg_temp.lease()), :'urgent'::uuid, 'what is named first goes first when its lane has little room: a lower priority number');
+select atelier.set_lane_limit('offline', 'urgent', 10) \gset i_
 select pg_temp.enqueue('one_step', 1, 'later', null, 0::smallint, now() + interval '1 hour') as later \gset
 select is((select count(*) from pg_temp.lease() l where l.model = 'later'), 0::bigint, 'a deferred job is not leased');
 select pg_temp.make_due() \gset i_

@@ -51,7 +51,8 @@ select is((select state from atelier.lanes where model = 'test'), 'paused', 'the
 select atelier.resume_lane('offline', 'test') \gset i_
 select * from pg_temp.lease() \gset a_
 select pg_temp.settle(array[pg_temp.answer(:'a_lease', 'rate_limited')]) \gset i_
-select is((select reason from atelier.explain_job(:'job')), 'cooldown', 'explain: its lane cools down');
+select pg_temp.rest('test', now() + interval '30 seconds') \gset i_
+select is((select reason from atelier.explain_job(:'job')), 'resting', 'explain: its lane rests');
 select atelier.resume_lane('offline', 'test') \gset i_
 select * from pg_temp.lease() \gset a_
 select pg_temp.settle(array[pg_temp.answer(:'a_lease', 'overloaded')]) \gset i_

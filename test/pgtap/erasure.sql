@@ -95,7 +95,7 @@ select * from pg_temp.studio('erasure-north') \gset north_
 select * from pg_temp.studio('erasure-south') \gset south_
 insert into atelier.members (user_id, client_id, role, status)
 values (:'ann', :'north_client', 'owner', 'active'), (:'ann', :'south_client', 'member', 'active'), (:'joann', :'south_client', 'owner', 'active');
-update atelier_internal.lanes set cooldown_until = now() + interval '1 minute', cooldown_reason = format('clients/%s/x: slow down', :'north_client') where provider = 'file';
+update atelier_internal.lanes set gate = 'resting', gate_until = now() + interval '1 minute', gate_reason = format('clients/%s/x: slow down', :'north_client') where provider = 'file';
 -- One that is being made, and one whose answer comes late.
 select pg_temp.asset(:'north_client', :'north_product', 'generating') as making \gset
 select job_id as late_job from atelier.generated_assets where id = :'making' \gset

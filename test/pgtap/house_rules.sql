@@ -1,10 +1,10 @@
 -- Rules that every object of the extension obeys, asked from the catalog; each test names the offenders.
 begin;
-select plan(11);
+select plan(13);
 
 create temporary view ours as
 select p.oid, p.proname, n.nspname, format('%s.%s(%s)', n.nspname, p.proname, pg_get_function_identity_arguments(p.oid)) as name,
-       p.prosecdef, p.proconfig, p.proacl, p.proowner, l.lanname
+       p.prosecdef, p.proconfig, p.proacl, p.proowner, l.lanname, p.prokind
   from pg_proc p
   join pg_namespace n on n.oid = p.pronamespace
   join pg_language l on l.oid = p.prolang
@@ -13,8 +13,32 @@ select p.oid, p.proname, n.nspname, format('%s.%s(%s)', n.nspname, p.proname, pg
 select cmp_ok((select count(*) from ours), '>', 30::bigint, 'there are functions to look at');
 
 select is_empty(
-    $$ select name from ours where lanname <> 'c' and not coalesce('search_path=pg_catalog, pg_temp' = any (proconfig), false) $$,
+    $$ select name from ours where lanname <> 'c' and prokind <> 'p' and not coalesce('search_path=pg_catalog, pg_temp' = any (proconfig), false) $$,
     'every function has search_path = pg_catalog, pg_temp');
+
+-- PostgreSQL lets no procedure commit that has a SET clause, or the rights of its owner.
+select is_empty(
+    $$ select o.name from ours o join pg_proc p on p.oid = o.oid
+        where o.prokind = 'p' and (o.prosecdef or p.prosrc !~ 'begin\s+perform pg_catalog\.set_config\(''search_path'', ''pg_catalog, pg_temp'', true\);'
+                                   or regexp_count(p.prosrc, 'perform pg_catalog\.set_config') <> 1 + regexp_count(p.prosrc, 'commit;')) $$,
+    'every procedure sets the same path first thing, and again after each commit, and has the rights of its caller alone');
+
+-- The types of its variables are looked up before it can set a path. Compiled anew, it meets those of its caller.
+create schema caller;
+create function caller.taken(p_value anyelement) returns boolean language plpgsql as $$ begin raise 'trapped' using errcode = 'XX999'; end $$;
+do $$
+declare
+    v_type regtype;
+begin
+    foreach v_type in array '{uuid,timestamptz}'::regtype[] loop
+        execute format('create domain caller.%I as %s check (caller.taken(value))', (select t.typname from pg_type t where t.oid = v_type), v_type);
+    end loop;
+end
+$$;
+alter procedure atelier.wait_for security invoker;
+set local search_path = caller, pg_catalog, public;
+select throws_ok($$ call atelier.wait_for(pg_catalog.gen_random_uuid()) $$, '55000', null, 'a procedure takes no type from its caller''s path');
+reset search_path;
 
 select is_empty(
     $$ select name from ours where nspname = 'atelier' and obj_description(oid, 'pg_proc') is null $$,
