@@ -29,7 +29,7 @@ help:
 	@echo 'make demo-stop       stop what the demo started and remove it'
 	@echo 'make check           prove everything: packages, build, all tests, all static checks, counts'
 	@echo 'make static-checks   only the checks that read the source'
-	@echo 'make bench           latency from COMMIT to the order read by the executor; collections against plain statements; views at a million rows'
+	@echo 'make bench           latency from COMMIT to the order read by the executor; collections against plain statements; views at a million rows; claims and waits beside a million jobs'
 	@echo 'make bench-paid      500 paid pictures of 1.5 MB, against a script that does the same by the plainest means'
 	@echo 'make mutants         take each mechanism out and see its test fail'
 	@echo 'make check-versions  build and try out on PostgreSQL 17 and 18, in chroots under /var/tmp'
@@ -58,6 +58,7 @@ bench:
 	@scripts/bench.sh
 	@scripts/bench_collections.sh
 	@scripts/bench_views.sh
+	@scripts/bench_flow.sh
 
 bench-paid:
 	@scripts/bench_paid.sh

@@ -29,7 +29,7 @@ packages_of() {
       ;;
     test)
       echo jq libgtest-dev perl libipc-run-perl libtap-parser-sourcehandler-pgtap-perl "postgresql-$major-pgtap" "postgresql-$major-cron"
-      echo shellcheck clang-format-14 curl faketime patch procps python3
+      echo shellcheck clang-format-14 curl faketime patch pgbouncer procps python3
       packages_of store
       ;;
     demo)

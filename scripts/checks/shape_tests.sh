@@ -9,7 +9,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 # shellcheck source=scripts/lib.sh
 . scripts/lib.sh
-mapfile -t files < <(source_files '*.sql' '*.psql' '*.t' '*.pm' | grep -E '^test/(pgtap|fault|support)/' | grep -vE '_schema\.sql$|/house_rules\.sql$|/(two_clients\.sql|tenants\.t|canaries\.t|erasure\.sql|erasure\.t|schedules\.sql)$')
+mapfile -t files < <(source_files '*.sql' '*.psql' '*.t' '*.pm' | grep -E '^test/(pgtap|fault|support)/' | grep -vE '_schema\.sql$|/house_rules\.sql$|/(two_clients\.sql|tenants\.t|canaries\.t|erasure\.sql|erasure\.t|schedules\.sql|explain\.sql)$')
 ((${#files[@]} > 0)) || { echo 'test/: no file'; exit 1; }
 things='table|view|materialized_view|foreign_table|relation|sequence|schema|column|cols?|pk|fk|unique|check|index|trigger|rule|function|type|domain|enum|composite|cast|operator|opclass|extension|language|role|user|group|tablespace|leftop|rightop|inherited_tables|partition'
 ours="\\b(has|hasnt)_($things)s?[[:space:]]*\\(|\\b(col|index|table|view|column|sequence|schema|function|type|domain|enum|trigger|rule|fk|extension|language|cast|operator)_(is|isnt|not_null|is_null|type_is|default_is|has_default|hasnt_default|has_check|is_unique|is_pk|isnt_pk|is_fk|isnt_fk|ok|lang_is|returns|owner_is|is_primary|is_partial)[[:space:]]*\\(|\\b[a-z]+_are[[:space:]]*\\(|\\bfk_ok[[:space:]]*\\("

@@ -44,8 +44,8 @@ with queued as (
     insert into atelier_internal.jobs (id, pipeline, lane_id, sequence, max_attempts, subject_id, client_id, provider)
     select m.job, 'generate_image', l.id, nextval('atelier_internal.queue_sequence'), 3, m.asset, m.client, 'bench'
       from made m, atelier_internal.lanes l where m.status = 'pending' and l.provider = 'bench'
-    returning id, instance, lane_id, priority, sequence)
-insert into atelier_internal.queue_entries (instance, lane_id, priority, sequence, job_id) select q.instance, q.lane_id, q.priority, q.sequence, q.id from queued q;
+    returning id, instance, lane_id, client_id, priority, sequence)
+insert into atelier_internal.queue_entries (instance, lane_id, tenant_id, priority, sequence, job_id) select q.instance, q.lane_id, atelier_internal.tenant_of(q.client_id), q.priority, q.sequence, q.id from queued q;
 insert into atelier_internal.history_completed (ring, job_id, instance, pipeline, lane_id, subject_id, client_id, attempts, crashes, created_at, finished_at)
 select atelier_internal.ring_slot(m.at), m.job, 1, 'generate_image', 1, m.asset, m.client, 1, 0, m.at, m.at from made m where m.status = 'completed';
 insert into atelier_internal.history_failed (ring, job_id, instance, pipeline, lane_id, subject_id, client_id, attempts, crashes, created_at, finished_at, state, step, error_class, error_message, input)

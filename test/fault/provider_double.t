@@ -4,6 +4,7 @@ use strict;
 use warnings;
 use Digest::SHA;
 use HTTP::Tiny;
+use IPC::Run;
 use JSON::PP;
 use MIME::Base64;
 use Photo;
@@ -172,5 +173,65 @@ is_deeply($provider->counts->{kinds}, { image => 3, json => 2, products => 16, s
 my $counts = $provider->counts;
 is($counts->{refused}, scalar @refused, 'the refusals are counted');
 is($counts->{billed}, @taken + 26, 'and not billed');
+
+# What the limits let through, by a clock that is played: requests that come every 100 ms for 30 s, 10 allowed in 5 s.
+my $played = <<'PYTHON';
+import sys
+from provider_double.limiter import Limits
+for kind in ({'kind': 'fixed_window'}, {'kind': 'sliding_window'}, {'kind': 'token_bucket'}, {'kind': 'token_bucket', 'burst': 1}):
+    limits, taken, early = Limits(), [], 0
+    limits.set_limits([kind | {'count': 10, 'window_ms': 5000, 'tells': 'retry'}])
+    due = 0.0
+    for step in range(300):
+        now = step / 10
+        refused, told = limits.admit('m', 1, now)
+        if refused is None:
+            early += now < due - 1e-9
+            taken.append(now)
+        else:
+            due = now + refused.wait
+    most = max(sum(moment <= other < moment + 4.99 for other in taken) for moment in taken)
+    print(kind['kind'], kind.get('burst', 10), len(taken), most, early)
+PYTHON
+my ($from_clock, $trouble) = ('', '');
+IPC::Run::run([ '/usr/bin/python3', '-B', '-' ], '<', \$played, '>', \$from_clock, '2>', \$trouble, init => sub { $ENV{PYTHONPATH} = 'test/support' });
+is($from_clock, "fixed_window 10 60 10 0\nsliding_window 10 60 10 0\ntoken_bucket 10 69 19 0\ntoken_bucket 1 60 10 0\n",
+    'each kind of limit lets through what it says, and nothing before it said') or diag($trouble);
+
+# The same by real requests: more than fits is refused, in each provider's own words.
+sub head_of
+{
+    my ($kind) = @_;
+    my %ask = $kind eq 'gemini'
+      ? (path => '/v1beta/models/test-text:generateContent', headers => { 'x-goog-api-key' => $Provider::KEY }, body => { contents => [ { parts => [ { text => 'Hello' } ] } ] })
+      : (path => '/v1/chat/completions', headers => { authorization => "Bearer $Provider::KEY", traceparent => '00-1-2-01' }, body => chat());
+    return $http->request('POST', $provider->url($ask{path}), { headers => { 'content-type' => 'application/json', %{ $ask{headers} } }, content => encode_json($ask{body}) });
+}
+
+$provider->reset_counts;
+for my $case ([ 'gemini', qr/"retryDelay": "[1-6]\d\.\d+s"/ ], [ 'openai', qr/rate_limit_exceeded/ ])
+{
+    my ($kind, $words) = @$case;
+    $provider->behave(limits => [ { kind => 'sliding_window', count => 2, window_ms => 60_000, tells => 'limits' } ]);
+    is_deeply([ map { head_of($kind)->{status} } 1 .. 3 ], [ 200, 200, 429 ], "$kind: two of three fit into the limit");
+    my $no = head_of($kind);
+    like($no->{content}, $words, "$kind: a refusal says why");
+    next if $kind eq 'gemini';
+    is_deeply([ @{ $no->{headers} }{ 'x-ratelimit-limit-requests', 'x-ratelimit-remaining-requests' } ], [ 2, 0 ], 'and what is left');
+    like($no->{headers}{'retry-after-ms'}, qr/^([1-5]\d{4}|60000)$/, 'and how long');
+}
+$provider->behave(limits => [ { kind => 'fixed_window', count => 1, window_ms => 60_000, model => 'test-json' } ]);
+is_deeply([ map { [ $_->{status}, $_->{headers}{'retry-after'} ] } head_of('openai'), head_of('openai'), head_of('gemini'), head_of('gemini') ],
+    [ [ 200, undef ], [ 429, undef ], [ 200, undef ], [ 200, undef ] ], 'a limit is of its model alone, and need not say anything');
+$provider->behave(limits => [], outages => [ { for_ms => 600_000, status => 503, model => 'test-text' } ]);
+is_deeply([ map { $_->{status} } head_of('openai'), head_of('gemini') ], [ 200, 503 ], 'an outage is of its model alone');
+$provider->behave(outages => [ { for_ms => 600_000, after_ms => 600_000 } ]);
+is(head_of('openai')->{status}, 200, 'and begins when it is told to');
+$counts = $provider->counts;
+is_deeply([ @$counts{ 'billed', 'limited', 'failed' } ], [ 9, 5, 1 ], 'all are counted apart');
+my $arrivals = $provider->arrivals;
+is(scalar @$arrivals, 15, 'each is in the log of arrivals');
+is_deeply([ map { [ @$_{ 'model', 'status', 'traceparent' } ] } @$arrivals[ 3, 4 ] ], [ [ 'test-text', 429, undef ], [ 'test-json', 200, '00-1-2-01' ] ], 'with what became of it');
+cmp_ok($arrivals->[0]{at}, '<=', $arrivals->[-1]{at}, 'in their order');
 $provider->stop;
 done_testing();

@@ -8,6 +8,7 @@ use Digest::SHA qw(sha256_hex);
 use JSON::PP;
 use Photo;
 use Provider;
+use Session;
 use Test::More;
 
 my $size = 6;
@@ -52,6 +53,9 @@ cmp_ok($left{generate_image}, '>=', 1, 'some of it is left to generate');
 my $leased = $node->ask("select job_id from atelier.jobs where pipeline like 'analyze%' order by job_id limit 1");
 $node->ask("delete from atelier_internal.queue_entries where job_id = '$leased'");
 $node->ask("update atelier_internal.jobs set state = 'leased', sequence = null, token = 1, epoch = 1, attempt_id = 1, attempt_ring = 0 where id = '$leased'");
+my $application = Session->new($node);
+$application->run('begin');
+$application->run("select from atelier.collections where id = '$set{analyzing}{id}' for update");
 $node->ask("insert into atelier_internal.collection_checks (collection_id) values ('$set{analyzing}{id}')");
 my $states = q(select string_agg(name || '=' || status, ' ' order by name) from atelier.collections);
 is($node->ask($states), 'analyzing=analyzing completed=completed draft=draft error=error generating=generating ready=ready', 'a collection in each state');
@@ -61,6 +65,7 @@ my @connection = ('-h', $node->host, '-p', $node->port, '-U', 'postgres');
 my %rows = $node->table_rows;
 $node->command_ok([ 'pg_dump', @connection, '-Fc', '-f', $dump, 'atelier' ], 'pg_dump');
 my $store = $node->store_directory;
+$application->leave;
 $node->stop;
 
 my $copy = Atelier->start_cluster('copy', extension => 0, settings => { 'pg_atelier.poll_interval' => '1s', 'pg_atelier.backoff_base' => '50ms' });

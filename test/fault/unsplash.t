@@ -161,10 +161,11 @@ no_jobs();
 $unsplash->reset_counts;
 $unsplash->behave(limit => 0);
 my $limited = import_photo('room2');
-ok($node->wait_until("select state = 'cooling down' from atelier.photo_libraries"), 'over the limit, the server gets a rest');
-like($node->ask('select cooldown_reason from atelier.photo_libraries'), qr/Unsplash answered 403: Rate Limit Exceeded/, 'for the reason that it gave');
+ok($node->wait_until("select state = 'resting' from atelier.photo_libraries"), 'over the limit, the server gets a rest');
+like($node->ask('select gate_reason from atelier.photo_libraries'), qr/Unsplash answered 403: Rate Limit Exceeded/, 'for the reason that it gave');
 is($node->ask("select count(*) from atelier.jobs where pipeline = 'import_photo' and attempts = 0"), 1, 'which costs no attempt');
 $unsplash->behave(limit => 10);
+$node->ask("select atelier.resume_lane('unsplash')");
 is(judged($limited), 'ready', 'and the photo comes when it is over');
 ok(wait_for_calls('downloads', 1) && no_jobs(), 'with the word of its use');
 

@@ -16,8 +16,9 @@ sub enqueue
 {
     my ($run_after) = @_;
     $run_after = $run_after ? "timestamptz '$run_after'" : 'null';
-    return q[select (atelier_internal.enqueue_jobs('remove', array[row(null, null, 'file', '',
-        '{"objects": [{"store": "file", "key": "none"}]}', null)::atelier_internal.job_request], 0::smallint, ] . $run_after . ')) [1];';
+    return q~select (atelier_internal.enqueue_jobs('remove', array[row(null, null, 'file', '',
+        '{"objects": [{"store": "file", "key": "none"}]}', null)::atelier_internal.job_request],
+        array[row(null, ~ . $run_after . ', null, null, null, null)::atelier_internal.job_options])) [1];';
 }
 
 # Runs statements in one session; returns what they print, and when they were done.
@@ -97,6 +98,21 @@ $node->reload;
     my ($job) = run('begin;', enqueue(), q(prepare transaction 'one';), q(commit prepared 'one';));
     ok($node->wait_until("select count(*) > 0 from atelier.attempts where job_id = '$job'", 10), 'a prepared transaction is found by the poll');
     cmp_ok($node->ask('select swept from atelier.workers'), '>', $swept, 'and counted');
+}
+
+# Nor does it tell of the end of a pause.
+{
+    my $client = $node->ask(q(select atelier.create_client('North', 'north')));
+    for my $pause ([ 'lane', q(pause_lane('file')), q(resume_lane('file')) ], [ 'client', "pause_client('$client')", "resume_client('$client')" ])
+    {
+        my ($name, $begin, $end) = @$pause;
+        run("select atelier.$begin;");
+        my ($job) = run(enqueue() =~ s/row\(null, null, 'file'/row(null, '$client', 'file'/r);
+        wait_until_quiet();
+        is(leases($job), 0, "a paused $name starts nothing");
+        run('begin;', "select atelier.$end;", "prepare transaction '$name';", "commit prepared '$name';");
+        ok($node->wait_until("select count(*) > 0 from atelier.attempts where job_id = '$job'", 30), "$name: a prepared end of its pause is found by the poll");
+    }
 }
 
 # The worker is stopped until a poll is due. It then finds two entries at once: one below its watermark, that only the
