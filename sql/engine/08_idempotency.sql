@@ -31,16 +31,22 @@ create function atelier_internal.input_hash(p_input jsonb) returns bytea
     return sha256(convert_to(p_input::text, 'UTF8'));
 comment on function atelier_internal.input_hash(jsonb) is 'What tells one input from another.';
 
-create function atelier_internal.require_idempotency_key(p_key text) returns void
+create function atelier_internal.require_key(p_name text, p_key text, p_hint text) returns void
     language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp
 as $$
 begin
     if char_length(p_key) not between 1 and 200 then
-        raise exception 'idempotency_key must have 1 to 200 characters'
-            using errcode = 'invalid_parameter_value', hint = 'Use a UUID, or the id of what the request is for.';
+        raise exception '% must have 1 to 200 characters', p_name using errcode = 'invalid_parameter_value', hint = p_hint;
     end if;
 end
 $$;
+comment on function atelier_internal.require_key(text, text, text) is 'Raises 22023, with that hint, for a key of an application that is empty or too long.';
+
+create function atelier_internal.require_idempotency_key(p_key text) returns void
+    language sql immutable parallel safe set search_path = pg_catalog, pg_temp
+begin atomic
+    select atelier_internal.require_key('idempotency_key', p_key, 'Use a UUID, or the id of what the request is for.');
+end;
 comment on function atelier_internal.require_idempotency_key(text) is 'Raises 22023 for a key that is empty or too long.';
 
 create function atelier_internal.refuse_other_input(p_call atelier_internal.keyed_call, p_earlier text) returns void

@@ -21,19 +21,6 @@ end
 $$;
 comment on function atelier_internal.require_times(timestamptz, timestamptz) is 'Raises 22023 for times between which nothing can begin.';
 
-create function atelier_internal.require_order_key(p_order_key text) returns void
-language plpgsql immutable parallel safe
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-    if char_length(p_order_key) not between 1 and 200 then
-        raise exception 'order_key must have 1 to 200 characters'
-            using errcode = 'invalid_parameter_value', hint = 'Use the id of what must keep its order, or leave it out.';
-    end if;
-end
-$$;
-comment on function atelier_internal.require_order_key(text) is 'Raises 22023 for a key that is empty or too long.';
-
 create function atelier_internal.require_tags(p_tags text[]) returns text[]
 language plpgsql immutable parallel safe
 set search_path = pg_catalog, pg_temp
@@ -80,7 +67,7 @@ begin
         raise exception 'a draft has neither priority nor times, order_key, tags or traceparent'
             using errcode = 'invalid_parameter_value', hint = 'Give them to atelier.submit_generation().';
     end if;
-    perform atelier_internal.require_order_key(p_order_key);
+    perform atelier_internal.require_key('order_key', p_order_key, 'Use the id of what must keep its order, or leave it out.');
     perform atelier_internal.require_traceparent(p_traceparent);
     return row(atelier_internal.require_priority(p_priority), p_run_after, p_start_by, p_order_key, atelier_internal.require_tags(p_tags), p_traceparent);
 end

@@ -2,43 +2,20 @@
 // clock the moment its bytes were read, and refuses it with that stamp as the message. So the measured way is the real
 // one up to here: COMMIT, wake, lease, socket; and nothing is in the figure that a provider would add.
 
-#include <poll.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
-#include <cerrno>
 #include <ctime>
 #include <string>
 
-#include "core/build_id.hpp"
-#include "core/json.hpp"
-#include "wire/frame.hpp"
+#include "worker_socket.hpp"
 
 namespace {
 
-constexpr int worker_socket = 3;
+using bench::worker_socket;
+using bench::write_all;
 
 long long monotonic_ns() {
     timespec now{};
     clock_gettime(CLOCK_MONOTONIC, &now);
     return now.tv_sec * 1'000'000'000LL + now.tv_nsec;
-}
-
-// The socket is non-blocking; what is written here always fits it sooner or later.
-bool write_all(const std::string& bytes) {
-    std::size_t done = 0;
-    while (done < bytes.size()) {
-        const ssize_t wrote = send(worker_socket, bytes.data() + done, bytes.size() - done, MSG_NOSIGNAL);
-        if (wrote > 0) {
-            done += static_cast<std::size_t>(wrote);
-        } else if (errno == EAGAIN) {
-            pollfd writable{worker_socket, POLLOUT, 0};
-            poll(&writable, 1, -1);
-        } else if (errno != EINTR) {
-            return false;
-        }
-    }
-    return true;
 }
 
 std::string refusal(const atelier::core::Json& order, long long read_at) {
@@ -60,9 +37,7 @@ bool answer(const atelier::wire::Frame& frame, long long read_at) {
 }  // namespace
 
 int main() {
-    const atelier::core::Json hello = {{"build", atelier::core::build_id()}, {"pid", getpid()}};
-    if (!write_all(atelier::wire::encode({atelier::wire::FrameType::hello, 0, atelier::core::write_json(hello)})))
-        return 0;
+    if (!bench::say_hello()) return 0;
     atelier::wire::FrameReader reader;
     char bytes[65536];
     for (;;) {

@@ -2,12 +2,7 @@
 // quarter more or less) and answers that it was completed. So what is measured is whom the worker chooses and when,
 // beside work that takes its time, and nothing that a provider would add.
 
-#include <poll.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <cstdint>
 #include <ctime>
 #include <functional>
@@ -17,37 +12,19 @@
 #include <utility>
 #include <vector>
 
-#include "core/build_id.hpp"
-#include "core/json.hpp"
-#include "wire/frame.hpp"
+#include "worker_socket.hpp"
 
 namespace {
 
 using atelier::wire::FrameType;
 
-constexpr int worker_socket = 3;
+using bench::worker_socket;
+using bench::write_all;
 
 long long monotonic_ms() {
     timespec now{};
     clock_gettime(CLOCK_MONOTONIC, &now);
     return now.tv_sec * 1000LL + now.tv_nsec / 1'000'000;
-}
-
-// The socket is non-blocking; what is written here always fits it sooner or later.
-bool write_all(const std::string& bytes) {
-    std::size_t done = 0;
-    while (done < bytes.size()) {
-        const ssize_t wrote = send(worker_socket, bytes.data() + done, bytes.size() - done, MSG_NOSIGNAL);
-        if (wrote > 0) {
-            done += static_cast<std::size_t>(wrote);
-        } else if (errno == EAGAIN) {
-            pollfd writable{worker_socket, POLLOUT, 0};
-            poll(&writable, 1, -1);
-        } else if (errno != EINTR) {
-            return false;
-        }
-    }
-    return true;
 }
 
 struct Due {
@@ -95,8 +72,7 @@ class Works {
 }  // namespace
 
 int main() {
-    const atelier::core::Json hello = {{"build", atelier::core::build_id()}, {"pid", getpid()}};
-    if (!write_all(atelier::wire::encode({FrameType::hello, 0, atelier::core::write_json(hello)}))) return 0;
+    if (!bench::say_hello()) return 0;
     atelier::wire::FrameReader reader;
     Works works;
     char bytes[65536];
