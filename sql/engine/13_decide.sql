@@ -109,6 +109,7 @@ begin
     insert into atelier_internal.object_owners (instance) values (v_here) on conflict do nothing;
     delete from atelier_internal.object_owners o where o.instance <> v_here;
     update atelier_internal.object_deletions set instance = v_here where instance <> v_here;
+    update atelier_internal.collection_checks set instance = v_here where instance <> v_here;
     select array_agg(j.id order by j.sequence nulls last, j.id) into v_foreign
       from (select j.id, j.sequence from atelier_internal.jobs j where j.instance <> v_here order by j.id for update) j;
     perform atelier_internal.start_worker();

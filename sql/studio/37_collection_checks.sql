@@ -63,8 +63,9 @@ declare
     v_checks bigint[];
     v_free uuid[];
 begin
-    select array_agg(k.id) into v_checks from (select k.id from atelier_internal.collection_checks k order by k.id limit 10000) k;
-    if v_checks is null or atelier_internal.is_copy() then
+    select array_agg(k.id) into v_checks from (select k.id from atelier_internal.collection_checks k
+                                              where k.instance = atelier_internal.instance_id() order by k.id limit 10000) k;
+    if v_checks is null then
         return 0;
     end if;
     v_free := array(

@@ -9,12 +9,12 @@ use Test::More;
 
 my @unshare = qw(unshare --map-current-user --pid --fork --kill-child --mount-proc);
 my ($nothing, $why) = ('', '');
-IPC::Run::run([ @unshare, 'true' ], '<', \undef, '>', \$nothing, '2>', \$why)
+IPC::Run::run([ @unshare, 'true' ], '<', '/dev/null', '>', \$nothing, '2>', \$why)
   or plan skip_all => 'this kernel gives an ordinary user no PID namespace: ' . ($why =~ s/\n//r);
 
 my $node = Atelier->new_cluster('pid_namespace', settings => {
     'pg_atelier.poll_interval' => '1h', 'pg_atelier.shutdown_wait' => '0', 'pg_atelier.media_children' => 1 });
-my $postmaster = IPC::Run::start([ @unshare, 'postgres', '-D', $node->data_dir ], '<', \undef, '>>', $node->logfile, '2>&1');
+my $postmaster = IPC::Run::start([ @unshare, 'postgres', '-D', $node->data_dir ], '<', '/dev/null', '>>', $node->logfile, '2>&1');
 my $namespace = $postmaster->{KIDS}[0]{PID};
 ok($node->wait_until('select true', 30, 'postgres'), 'PostgreSQL runs');
 is($node->ask("select split_part(pg_read_file('postmaster.pid'), chr(10), 1)", 'postgres'), 1, 'as process 1');
