@@ -230,6 +230,10 @@ select is(count(*), 3::bigint, 'S0-107: all assets of a collection can be listed
 insert into atelier_internal.collection_checks (collection_id) values (:'told'), (gen_random_uuid());
 select is(atelier_internal.recheck_collections(), 0, 'X-48: looks that were left are taken');
 select is(count(*), 0::bigint, 'X-48: and done') from atelier_internal.collection_checks;
+insert into atelier_internal.collection_checks (instance, collection_id) values (1, gen_random_uuid());
+select is(atelier_internal.recheck_collections(), 0, 'X-48: one of another database is not for this one');
+select is(count(*), 1::bigint, 'X-48: and waits until it is adopted, also while its collection has still to be restored') from atelier_internal.collection_checks;
+delete from atelier_internal.collection_checks;
 select is(pg_temp.state_of(:'told'), 'generating', 'X-48: what is under way stays so');
 alter function atelier_internal.conclude_generation(uuid) rename to kept;
 create function atelier_internal.conclude_generation(uuid) returns void language plpgsql as $$ begin raise exception 'broken'; end $$;
