@@ -12,7 +12,7 @@ struct HttpRequest {
     std::string url;                   // absolute, percent-encoded; sent byte for byte
     std::vector<std::string> headers;  // "Name: value"; secrets among them: never logged
     std::string body;
-    std::string method = "POST";  // POST, PUT, GET, HEAD or DELETE
+    std::string method = "POST";  // GET, HEAD, POST, PUT, PATCH or DELETE; the first two without a body
 };
 
 // A complete answer.

@@ -8,11 +8,24 @@
 
 namespace atelier::core {
 
-struct WebAddress {
-    bool is_secure = false;  // https, else http
-    std::string host;        // lower case; an IPv6 address with its brackets
-    std::uint16_t port = 0;  // that of the scheme where none is given
+enum class HostForm {
+    name,  // labels of letters, digits and hyphens, with a letter in the last one
+    v4,    // four decimal numbers, in the one way to write them
+    v6,
 };
+
+struct WebAddress {
+    bool is_secure = false;          // https, else http
+    std::string host;                // lower case; an IPv6 address with its brackets
+    HostForm form = HostForm::name;  // of the host
+    std::uint16_t port = 0;          // that of the scheme where none is given
+    std::string target;              // path and query as they came; empty, or begins with a slash or a question mark
+};
+
+// What a host is; nullopt for what is none: another way to write a number (127.1, 0x7f.1, 2130706433), a dot at the
+// end, labels of more than 63 bytes or with a hyphen at an end, an underscore, more than 253 bytes, IPv6 with a zone.
+// `host` in lower case.
+std::optional<HostForm> host_form(std::string_view host) noexcept;
 
 // http(s)://host[:port] with path and query; nullopt for anything else: another scheme, a user name, a fragment, a
 // backslash, what is not printable ASCII, more than 2048 bytes.

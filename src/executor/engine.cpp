@@ -11,6 +11,7 @@
 
 #include "core/build_id.hpp"
 #include "core/text.hpp"
+#include "executor/http_request_work.hpp"
 #include "executor/photo_work.hpp"
 #include "executor/rows_work.hpp"
 #include "executor/storage_work.hpp"
@@ -32,6 +33,8 @@ constexpr std::size_t max_unsent_bytes_for_logs = std::size_t{1} * 1024 * 1024;
 constexpr std::size_t orders_per_child = 4;
 // Each moves at most one object at a time.
 constexpr std::size_t max_storage_orders = 16;
+// Each waits for somebody else's server; lanes bound those of one pipeline.
+constexpr std::size_t max_requests = 64;
 // After a drain: for the worker to take the last answers.
 constexpr core::Milliseconds flush_wait{1000};
 
@@ -84,9 +87,11 @@ Engine::Rooms::Rooms(Engine& engine, const Settings& settings)
     : stores(engine.loop_, pool, settings.store_directory, [&engine](const Notice& notice) { engine.tell(notice); }),
       slots(settings.media_children),
       media_tools{engine.loop_, pool, stores, slots, settings.media_program},
+      web(engine.loop_),
       media(engine.loop_, {settings.media_children * orders_per_child + 8, max_queued_orders, max_queued_bytes},
             engine.job_handlers()),
       storage(engine.loop_, {max_storage_orders, max_queued_orders, max_queued_bytes}, engine.job_handlers()),
+      requests(engine.loop_, {max_requests, max_queued_orders, max_queued_bytes}, engine.job_handlers()),
       paid(engine.loop_, pool, stores, {settings.spool_directory, settings.spool_limit, settings.drain_timeout},
            engine.paid_handlers()),
       pool(engine.loop_, std::clamp(std::thread::hardware_concurrency(), 4U, 8U)) {}
@@ -126,6 +131,7 @@ void Engine::on_providers(const std::string& payload) {
         log(LogLevel::warning, "executor: " + taken.error().message);
     if (auto taken = rooms_->paid.set_providers(payload); !taken)
         log(LogLevel::warning, "executor: " + taken.error().message);
+    if (auto taken = rooms_->web.set(payload); !taken) log(LogLevel::warning, "executor: " + taken.error().message);
 }
 
 void Engine::on_settled(const std::string& payload) {
@@ -140,6 +146,7 @@ void Engine::on_cancel(Attempt attempt) {
     if (rooms_->paid.cancel(attempt)) return;
     rooms_->media.cancel(attempt);
     rooms_->storage.cancel(attempt);
+    rooms_->requests.cancel(attempt);
 }
 
 void Engine::on_order(Attempt attempt, const std::string& payload) {
@@ -148,7 +155,8 @@ void Engine::on_order(Attempt attempt, const std::string& payload) {
     if (draining_ || settings_->build != core::build_id()) return answer(attempt, not_sent_answer(head));
     if (!order.request) return answer(attempt, failed_answer(head, order.request.error()));
     // The first order is answered; to give the second back would say that nothing was sent.
-    if (rooms_->paid.knows(attempt) || rooms_->media.knows(attempt) || rooms_->storage.knows(attempt)) {
+    if (rooms_->paid.knows(attempt) || rooms_->media.knows(attempt) || rooms_->storage.knows(attempt) ||
+        rooms_->requests.knows(attempt)) {
         return log(LogLevel::warning, "executor: attempt " + std::to_string(attempt) + " was ordered twice");
     }
     hand_over(attempt, std::move(order), payload.size());
@@ -192,6 +200,10 @@ void Engine::hand_over(Attempt attempt, Order order, std::size_t bytes) {
         return rooms.storage.admit(attempt, order, bytes,
                                    std::make_shared<TellOfUseWork>(rooms.stores.photos(), std::move(*use)));
     }
+    if (auto* const web = std::get_if<provider::WebRequest>(&request)) {
+        return rooms.requests.admit(attempt, order, bytes,
+                                    std::make_shared<HttpRequestWork>(rooms.web, std::move(*web)));
+    }
     rooms.paid.admit(attempt, std::move(order));
 }
 
@@ -202,10 +214,12 @@ void Engine::drain() {
     draining_ = true;
     rooms_->media.drain();
     rooms_->storage.drain();
+    rooms_->requests.drain();
     rooms_->paid.drain();
     loop_.at(core::now() + settings_->shutdown_wait, [this] {
         rooms_->media.give_back_running();
         rooms_->storage.give_back_running();
+        rooms_->requests.give_back_running();
         loop_.at(core::now() + flush_wait, [this] {
             flush_over_ = true;
             leave_when_done();
@@ -216,7 +230,9 @@ void Engine::drain() {
 }
 
 void Engine::leave_when_done() {
-    if (!draining_ || !rooms_->media.idle() || !rooms_->storage.idle() || !rooms_->paid.idle()) return;
+    if (!draining_ || !rooms_->media.idle() || !rooms_->storage.idle() || !rooms_->requests.idle() ||
+        !rooms_->paid.idle())
+        return;
     if (alone_ || flush_over_ || channel_->unsent_bytes() == 0) leave(status_);
 }
 
@@ -229,6 +245,7 @@ void Engine::on_end(const Result<void>& reason) {
     draining_ = true;
     rooms_->media.abandon();
     rooms_->storage.abandon();
+    rooms_->requests.abandon();
     rooms_->paid.go_on_alone();
     leave_when_done();
 }

@@ -20,6 +20,7 @@
 #include "executor/stores.hpp"
 #include "executor/task_pool.hpp"
 #include "executor/unpaid_jobs.hpp"
+#include "executor/web_access.hpp"
 #include "storage/unique_fd.hpp"
 #include "wire/frame.hpp"
 
@@ -41,8 +42,10 @@ class Engine {
         Stores stores;
         MediaSlots slots;
         MediaTools media_tools;
+        WebAccess web;
         UnpaidJobs media;
         UnpaidJobs storage;
+        UnpaidJobs requests;  // of users
         PaidCalls paid;
         // Last, so that it goes first: its threads use what stands above.
         TaskPool pool;

@@ -92,6 +92,7 @@ bool HttpClient::Impl::body_left(CallId id) const {
 
 void HttpClient::Impl::on_ended(void* easy, int curl_code) {
     HttpTransfer& transfer = HttpTransfer::of(easy);
+    if (transfer.has_looked(curl_code)) return reactor_.add(easy);
     transfer.ended(curl_code);
     end(*calls_.at(transfer.id()));
 }

@@ -19,10 +19,12 @@
 
 namespace atelier::executor {
 
-// Which addresses a call may be connected to, looked at for each that the name stands for, when it is connected to.
+// Which addresses a call may be connected to.
 enum class Peers {
     as_configured,  // any
-    public_only,    // core::Reach::everybody, over https
+    // Over https, and only where all addresses of the name are core::Reach::everybody: they are looked at before the
+    // first is connected to, and again when it is.
+    public_only,
 };
 
 struct HttpLimits {

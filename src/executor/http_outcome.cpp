@@ -54,6 +54,7 @@ Error cancelled(const TransferFacts& facts) {
 }
 
 Error free_curl_failure(const TransferFacts& facts) {
+    if (facts.refused_peer) return {ErrorClass::invalid_request, facts.host + " has an address that is not public"};
     if (is_tls_failure(facts.curl_code)) {
         return {ErrorClass::network, "no TLS connection to " + facts.host + ": " +
                                          core::to_storable_text(facts.curl_message, max_quoted_bytes)};
@@ -62,9 +63,6 @@ Error free_curl_failure(const TransferFacts& facts) {
         case CURLE_COULDNT_RESOLVE_HOST:
             return {ErrorClass::network, "the host name of " + facts.host + " cannot be resolved"};
         case CURLE_COULDNT_CONNECT:
-            if (facts.refused_every_peer) {
-                return {ErrorClass::invalid_request, facts.host + " has no address that is public"};
-            }
             return {ErrorClass::network, "no connection to " + facts.host + ": " + reason(facts)};
         case CURLE_OPERATION_TIMEDOUT:
             return {ErrorClass::timeout, "no connection to " + facts.host + within(facts.limits.connect)};

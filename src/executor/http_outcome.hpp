@@ -28,11 +28,11 @@ enum class TransferStop {
 
 struct TransferFacts {
     TransferStop stop = TransferStop::curl;
-    int curl_code = 0;                // a CURLcode
-    int os_error = 0;                 // errno of the last connection that failed, 0 if not known
-    std::string curl_message;         // curl's own words; quoted for TLS only, where they hold neither path nor query
-    std::string host;                 // of the URL, with the port if there is one
-    bool refused_every_peer = false;  // no address of the host was allowed
+    int curl_code = 0;          // a CURLcode
+    int os_error = 0;           // errno of the last connection that failed, 0 if not known
+    std::string curl_message;   // curl's own words; quoted for TLS only, where they hold neither path nor query
+    std::string host;           // of the URL, with the port if there is one
+    bool refused_peer = false;  // an address of the host is not allowed
     bool body_left = false;
     int status = 0;  // of the final reply, 0: none arrived
     HttpLimits limits;

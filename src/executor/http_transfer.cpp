@@ -66,6 +66,7 @@ HttpTransfer::HttpTransfer(CallId id, provider::HttpRequest request, const HttpL
       budget_(budget),
       clock_(clock_limits(limits), core::now()),
       head_(limits.max_header_bytes),
+      looking_(limits.peers == Peers::public_only),
       easy_(::curl_easy_init()) {
     if (easy_ == nullptr) throw std::bad_alloc();
 }
@@ -167,21 +168,22 @@ bool HttpTransfer::set_method() {
     const auto set = [&](CURLoption option, auto value) {
         ok = ok && ::curl_easy_setopt(easy_, option, value) == CURLE_OK;
     };
-    if (request_.method == "POST") {
-        set(CURLOPT_POST, 1L);
-        set(CURLOPT_POSTFIELDSIZE_LARGE, size);
-    } else if (request_.method == "PUT") {
+    const std::string& method = request_.method;
+    if (method == "PUT") {
         set(CURLOPT_UPLOAD, 1L);
         set(CURLOPT_INFILESIZE_LARGE, size);
-    } else if (request_.method == "HEAD") {
+    } else if (method == "HEAD") {
         set(CURLOPT_NOBODY, 1L);
-    } else {
-        set(CURLOPT_CUSTOMREQUEST, request_.method.c_str());
+    } else if (method == "POST" || method == "PATCH" || !request_.body.empty()) {
+        set(CURLOPT_POST, 1L);
+        set(CURLOPT_POSTFIELDSIZE_LARGE, size);
     }
+    if (method == "GET" || method == "DELETE" || method == "PATCH") set(CURLOPT_CUSTOMREQUEST, method.c_str());
     return ok;
 }
 
-// Last, since it narrows what was set. A kept connection is not asked for its peer.
+// Last, since it narrows what was set. A kept connection is not asked for its peer. Without curl's memory of names what
+// the look saw does not hide what the name means when it is called.
 bool HttpTransfer::set_peers() {
     if (limits_.peers == Peers::as_configured) return true;
     bool ok = true;
@@ -192,6 +194,7 @@ bool HttpTransfer::set_peers() {
     set(CURLOPT_OPENSOCKETDATA, this);
     set(CURLOPT_FRESH_CONNECT, 1L);
     set(CURLOPT_FORBID_REUSE, 1L);
+    set(CURLOPT_DNS_CACHE_TIMEOUT, 0L);
     set(CURLOPT_PROTOCOLS_STR, "https");
     return ok;
 }
@@ -202,7 +205,8 @@ int HttpTransfer::on_socket(void* self, curlsocktype purpose, curl_sockaddr* pee
         transfer.refused_peer_ = true;
         return CURL_SOCKET_BAD;
     }
-    transfer.tried_peer_ = true;
+    transfer.saw_peer_ = true;
+    if (transfer.looking_) return CURL_SOCKET_BAD;
     return ::socket(peer->family, peer->socktype | SOCK_CLOEXEC, peer->protocol);
 }
 
@@ -210,6 +214,7 @@ int HttpTransfer::on_socket(void* self, curlsocktype purpose, curl_sockaddr* pee
 // as long as nothing of the body was taken.
 int HttpTransfer::on_connected(void* self, char*, char*, int, int) noexcept {
     auto& transfer = *static_cast<HttpTransfer*>(self);
+    if (transfer.refused_peer_) return CURL_PREREQFUNC_ABORT;
     if (transfer.body_left_ && !is_safe(transfer.request_.method)) return CURL_PREREQFUNC_ABORT;
     // Without a body the head is the whole request.
     transfer.body_left_ = transfer.request_.body.empty();
@@ -310,6 +315,13 @@ void HttpTransfer::ended(int curl_code) noexcept {
     if (curl_code == CURLE_UNSUPPORTED_PROTOCOL && connected_ && !body_left_) stop(TransferStop::stale_connection);
 }
 
+bool HttpTransfer::has_looked(int curl_code) noexcept {
+    const bool looked = looking_ && stop_ == TransferStop::curl && curl_code == CURLE_COULDNT_CONNECT;
+    if (!looked || !saw_peer_ || refused_peer_) return false;
+    looking_ = false;
+    return true;
+}
+
 void HttpTransfer::stop(TransferStop reason) noexcept {
     if (stop_ == TransferStop::curl) stop_ = reason;
 }
@@ -322,7 +334,7 @@ TransferFacts HttpTransfer::facts() const {
     facts.host = host_of(request_.url);
     facts.body_left = body_left_;
     facts.status = head_.status();
-    facts.refused_every_peer = refused_peer_ && !tried_peer_;
+    facts.refused_peer = refused_peer_;
     facts.limits = limits_;
     long os_error = 0;
     ::curl_easy_getinfo(easy_, CURLINFO_OS_ERRNO, &os_error);

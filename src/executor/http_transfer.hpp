@@ -45,6 +45,10 @@ class HttpTransfer {
     // Ends it from our side: the first reason stands.
     void stop(TransferStop reason) noexcept;
     void ended(int curl_code) noexcept;
+    // Where only public addresses may be connected to, curl is first made to show all that the name has, of which it
+    // gets none. True: that is what has ended, all of them are public, and the handle is to be added again for the
+    // call.
+    bool has_looked(int curl_code) noexcept;
     // What became of it. The body is moved out.
     HttpEnd end();
 
@@ -73,6 +77,7 @@ class HttpTransfer {
     PayloadClock clock_;
     PayloadFilter filter_;
     ReplyHead head_;
+    bool looking_;  // see has_looked()
     std::string body_;
     std::size_t sent_ = 0;
     bool body_left_ = false;
@@ -81,7 +86,7 @@ class HttpTransfer {
     int curl_code_ = 0;
     bool connected_ = false;
     bool refused_peer_ = false;
-    bool tried_peer_ = false;  // one that was allowed; curl goes through them all
+    bool saw_peer_ = false;  // one that is allowed
     void* easy_;
     curl_slist* headers_ = nullptr;
     std::array<char, 256> curl_message_{};

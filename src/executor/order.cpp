@@ -4,6 +4,7 @@
 #include "core/store_key.hpp"
 #include "core/text.hpp"
 #include "executor/photo_order.hpp"
+#include "executor/web_order.hpp"
 #include "wire/frame.hpp"
 
 namespace atelier::executor {
@@ -284,13 +285,14 @@ Result<Request> parse_request(const Json& order) {
     if (!request) return refuse("the order has no request");
     if (*action == "storage.head" && request->contains("photo")) return parse_import(*request);
     if (*action == "storage.head") return parse_inspect(*request);
-    if (*action == "http.request") return parse_tell_of_use(*request);
+    const std::string* provider = core::find_string(order, "provider");
+    const bool is_of_user = provider && *provider == "http";
+    if (*action == "http.request") return is_of_user ? parse_web_order(order, *request) : parse_tell_of_use(*request);
     if (*action == "storage.delete") return parse_delete(*request);
     if (*action == "storage.list") return parse_list(*request);
     if (*action == "storage.put") return parse_move(*request);
     const auto task = provider::task_from_string(*action);
     if (!task) return refuse("the action " + quote_name(*action) + " is not known");
-    const std::string* provider = core::find_string(order, "provider");
     if (!provider || provider->empty()) return refuse("the order has no provider");
     return *provider == "offline" ? parse_offline(*task, *request) : parse_ai(*provider, *task, order, *request);
 }

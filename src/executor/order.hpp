@@ -14,6 +14,7 @@
 #include "executor/object_ref.hpp"
 #include "provider/offline_products.hpp"
 #include "provider/provider.hpp"
+#include "provider/web_request.hpp"
 #include "storage/listing.hpp"
 
 namespace atelier::executor {
@@ -116,14 +117,16 @@ struct ImportRequest {
     std::string photo_id;
 };
 
-// `http.request`: the server of a photo is to be told that it is used.
+// `http.request` of a library of photos: it is to be told that one is used. Where the provider is "http", it is a
+// provider::WebRequest.
 struct TellOfUseRequest {
     std::string photo_library;
     std::string download_location;
 };
 
-using Request = std::variant<ComposeRequest, MeasureRequest, ProductsRequest, InspectRequest, DeleteRequest,
-                             ListRequest, MoveRequest, AiRequest, ImportRequest, TellOfUseRequest>;
+using Request =
+    std::variant<ComposeRequest, MeasureRequest, ProductsRequest, InspectRequest, DeleteRequest, ListRequest,
+                 MoveRequest, AiRequest, ImportRequest, TellOfUseRequest, provider::WebRequest>;
 
 struct Order {
     core::Json lease;               // echoed; {"attempt":n} when the order has none that can be

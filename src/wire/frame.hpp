@@ -24,7 +24,7 @@ enum class FrameType : std::uint16_t {
     drain = 6,      // worker -> executor: empty
     answer = 7,     // executor -> worker: JSON
     log = 8,        // executor -> worker: JSON {"level":"log|warning|debug1","message":".."}
-    providers = 9,  // worker -> executor: JSON {"providers":[..],"stores":[..]}, all there are, with keys; see below
+    providers = 9,  // worker -> executor: JSON {"providers":[..],"stores":[..],..}, all there are, with keys; see below
     settled = 10,   // worker -> executor: JSON [attempt, ..]: what became of them is committed, receipts may go
     adopted = 11,  // executor -> worker: empty; all that other executors left in the spool has been answered or is kept
     alert = 12,    // executor -> worker: JSON {"kind":"..","message":"..","hint":".."} or {"kind":"..","resolved":true}
@@ -46,6 +46,8 @@ enum class FrameType : std::uint16_t {
 //    "session_token":"..", "credentials_file":"/..", "credentials_error":".."}
 // The bucket is the one of new objects; path_style says how every bucket of the store is addressed. The file of
 // credentials_file, in the format that core/aws_credentials.hpp reads, is read for each request, by the executor.
+// The member `http` is {"hosts":"..","private_hosts":".."}: the settings of these names, as core/host_list.hpp reads
+// them.
 
 inline constexpr std::size_t header_bytes = 16;
 inline constexpr std::size_t max_payload_bytes = std::size_t{4} * 1024 * 1024;

@@ -128,12 +128,14 @@ TEST(HttpOutcomeOf, ACancelledCallSaysWhatIsKnownOfIt) {
     }
 }
 
-// A public address beside it may answer later.
-TEST(HttpOutcomeOf, ARefusedAddressIsFinalOnlyWhereNoneWasAllowed) {
-    TransferFacts facts = facts_of({Stop::curl, CURLE_COULDNT_CONNECT, false, 0, "", ""});
-    EXPECT_EQ(error_of(facts)->cls, ErrorClass::network);
-    facts.refused_every_peer = true;
-    EXPECT_EQ(error_of(facts)->cls, ErrorClass::invalid_request);
+// Whatever else went wrong with the other addresses.
+TEST(HttpOutcomeOf, ARefusedAddressIsFinal) {
+    for (const int code : {CURLE_COULDNT_CONNECT, CURLE_ABORTED_BY_CALLBACK, CURLE_PEER_FAILED_VERIFICATION}) {
+        TransferFacts facts = facts_of({Stop::curl, code, false, 0, "", ""});
+        EXPECT_EQ(error_of(facts)->cls, ErrorClass::network);
+        facts.refused_peer = true;
+        EXPECT_EQ(error_of(facts)->cls, ErrorClass::invalid_request);
+    }
 }
 
 // Whatever curl says: with the body gone it is never a free failure, without it never an unknown outcome.

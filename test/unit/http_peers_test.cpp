@@ -28,7 +28,7 @@ void answer_each(Peer& peer) {
 
 // Nobody was connected to.
 void expect_not_called(const RawServer& server, const HttpEnd& end) {
-    expect_failure(end, ErrorClass::invalid_request, false, "has no address that is public");
+    expect_failure(end, ErrorClass::invalid_request, false, "has an address that is not public");
     EXPECT_EQ(server.connections(), 0);
 }
 
@@ -51,15 +51,49 @@ TEST(HttpPeers, NotThroughAKeptConnectionEither) {
     HttpRig rig(std::size_t{1} << 20, authority.file());
     expect_reply(rig.call(server.url()), 200, "{}");
     const HttpEnd end = rig.call(server.url(), limited_to(Peers::public_only));
-    expect_failure(end, ErrorClass::invalid_request, false, "has no address that is public");
+    expect_failure(end, ErrorClass::invalid_request, false, "has an address that is not public");
     EXPECT_EQ(server.requests().size(), 1U);
 }
 
-// "mixed.test" has a public address that cannot be reached now, and one that is not public.
 TEST(HttpPeers, AnUnreachablePublicAddressIsTriedAgainLater) {
     HttpRig rig;
-    const HttpEnd end = rig.call("https://mixed.test:9/", limited_to(Peers::public_only));
-    expect_failure(end, ErrorClass::network, false, "no connection to mixed.test:9");
+    const HttpEnd end = rig.call("https://far.test:9/", limited_to(Peers::public_only));
+    expect_failure(end, ErrorClass::network, false, "no connection to far.test:9");
+}
+
+// Whichever comes first, and though the public one could be connected to.
+TEST(HttpPeers, APrivateAddressBesideAPublicOneRefusesTheName) {
+    const TlsAuthority authority;
+    const TlsContext context = authority.server("DNS:mixed.test,DNS:dexim.test");
+    RawServer server(answer_each, context.get());
+    HttpRig rig(std::size_t{1} << 20, authority.file());
+    const NearNetwork near;
+    for (const char* name : {"mixed.test", "dexim.test"})
+        expect_not_called(server, rig.call(server.url_of_host("https", name), limited_to(Peers::public_only)));
+}
+
+TEST(HttpPeers, APublicAddressIsConnectedTo) {
+    const TlsAuthority authority;
+    const TlsContext context = authority.server("DNS:far.test");
+    RawServer server(answer_each, context.get());
+    HttpRig rig(std::size_t{1} << 20, authority.file());
+    const NearNetwork near;
+    const std::string url = server.url_of_host("https", "far.test");
+    expect_reply(rig.call(url, limited_to(Peers::public_only)), 200, "{}");
+    expect_reply(rig.call(url, limited_to(Peers::public_only)), 200, "{}");
+    EXPECT_EQ(server.connections(), 2) << "each call has a connection of its own, and a look has none";
+}
+
+// Public when it is looked at, private when it is connected to.
+TEST(HttpPeers, ANameThatChangesInBetweenIsRefused) {
+    const TlsAuthority authority;
+    const TlsContext context = authority.server("DNS:turncoat.test");
+    RawServer server(answer_each, context.get());
+    HttpRig rig(std::size_t{1} << 20, authority.file());
+    const NearNetwork near;
+    TurningName::begin();
+    expect_not_called(server, rig.call(server.url_of_host("https", "turncoat.test"), limited_to(Peers::public_only)));
+    EXPECT_EQ(TurningName::asked(), 2);
 }
 
 TEST(HttpPeers, OnlyHttps) {

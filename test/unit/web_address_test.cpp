@@ -18,6 +18,25 @@ TEST(WebAddress, IsTakenApart) {
     EXPECT_EQ(v6->port, 8080);
     EXPECT_EQ(parse_web_address("http://a.test")->port, 80);
     EXPECT_TRUE(parse_web_address("https://unsplash.com/@anna"));
+    EXPECT_EQ(plain->target, "/photo-1?ixid=M3wx&w=2048");
+    EXPECT_EQ(v6->target, "?x");
+    EXPECT_EQ(parse_web_address("https://a.test")->target, "");
+}
+
+TEST(WebAddress, HostsHaveOneForm) {
+    EXPECT_EQ(host_form("a.b-c.test"), HostForm::name);
+    EXPECT_EQ(host_form("backend"), HostForm::name);
+    EXPECT_EQ(host_form("1.a"), HostForm::name);
+    EXPECT_EQ(host_form("127.0.0.1"), HostForm::v4);
+    EXPECT_EQ(host_form("[::ffff:127.0.0.1]"), HostForm::v6);
+    for (const std::string host :
+         {"",           ".",      "a.",         "a..b",       ".a",         "a.-b",     "a-.b",      "A.test", "127.1",
+          "0177.0.0.1", "0x7f.1", "0x7f000001", "2130706433", "1.2.3.256",  "01.2.3.4", "1.2.3.4.5", "a.1",    "a.0x1",
+          "[]",         "[",      "]",          "[1.2.3.4]",  "[::1%eth0]", "[::1",     "[a::b::c]"})
+        EXPECT_EQ(host_form(host), std::nullopt) << host;
+    EXPECT_EQ(host_form(std::string(63, 'a') + ".test"), HostForm::name);
+    EXPECT_EQ(host_form(std::string(64, 'a') + ".test"), std::nullopt);
+    EXPECT_EQ(host_form(std::string("[::1\0x]", 8)), std::nullopt);
 }
 
 TEST(WebAddress, NothingThatParsersReadDifferently) {
@@ -46,6 +65,9 @@ TEST(WebAddress, NothingThatParsersReadDifferently) {
                                   "https://a.test:/",
                                   "https://a.test:0/",
                                   "https://a.test:65536/",
+                                  "https://a.test:0443/",
+                                  "https://a.test./",
+                                  "https://2130706433/",
                                   "https://a.test:8x/",
                                   "https://[::1/",
                                   "https://[]/",
