@@ -23,6 +23,14 @@ inline bool owns_database(Oid database, Oid role) {
 #endif
 }
 
+inline bool owns_extension(Oid extension, Oid role) {
+#if PG_VERSION_NUM >= 160000
+    return object_ownercheck(ExtensionRelationId, extension, role);
+#else
+    return pg_extension_ownercheck(extension, role);
+#endif
+}
+
 // A number that no other living backend has, from 1 up to the number of backends that the server can have.
 inline int backend_number() noexcept {
 #if PG_VERSION_NUM >= 170000

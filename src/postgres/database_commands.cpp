@@ -52,20 +52,63 @@ bool drops_an_extension(Node* statement) {
     return IsA(statement, DropStmt) && castNode(DropStmt, statement)->removeType == OBJECT_EXTENSION;
 }
 
+// Ours, and by somebody who may.
+bool drops_own_extension(Node* statement) {
+    const Oid extension = get_extension_oid("pg_atelier", true);
+    if (!OidIsValid(extension) || !compat::owns_extension(extension, GetUserId())) return false;
+    ListCell* cell;
+    foreach (cell, castNode(DropStmt, statement)->objects) {
+        if (std::strcmp(strVal(lfirst(cell)), "pg_atelier") == 0) return true;
+    }
+    return false;
+}
+
+// A function of users keeps the tables of the extension from being dropped as long as it runs. Should the command
+// fail, it runs again.
+void stop_functions(DatabaseSlot& slot) noexcept {
+    SpinGuard guard(slot.lock);
+    if (slot.database != MyDatabaseId) return;
+    for (HandlerSlot& handler : slot.handlers) {
+        if (handler.call != CallPhase::none && handler.stop == CallStop::none) handler.stop = CallStop::stopped;
+    }
+}
+
+// The handler processes that still have to leave; their number. Those that begin to work only now refuse to.
+int remaining_handlers(DatabaseSlot& slot, pid_t (&pids)[max_handlers]) noexcept {
+    SpinGuard guard(slot.lock);
+    int count = 0;
+    for (HandlerSlot& handler : slot.handlers) {
+        handler.leave = true;
+        if (handler.pid != 0) pids[count++] = handler.pid;
+    }
+    return count;
+}
+
 // Pid of the worker that still has to leave; 0 when the launcher has only registered it; nullopt-like -1 when gone.
 pid_t remaining_worker(DatabaseSlot& slot) noexcept {
     SpinGuard guard(slot.lock);
     return slot.phase == WorkerPhase::stopped ? -1 : slot.worker_pid;
 }
 
-// Returns when the worker is gone, or after a time in which the command itself says what is in its way.
+// True: they are gone. Their functions are not waited for.
+bool stop_handlers(DatabaseSlot& slot, bool ask) {
+    pid_t pids[max_handlers];
+    const int count = remaining_handlers(slot, pids);
+    for (int i = 0; ask && i < count; ++i)
+        kill(pids[i], SIGTERM);
+    return count == 0;
+}
+
+// Returns when the worker and its handler processes are gone, or after a time in which the command itself says what is
+// in its way.
 void stop_worker(DatabaseSlot& slot) {
     const TimestampTz start = GetCurrentTimestamp();
     pid_t told = 0;
     bool cancelled = false;
-    for (;;) {
+    for (bool first = true;; first = false) {
         const pid_t pid = remaining_worker(slot);
-        if (pid < 0) return;
+        const bool no_handlers = stop_handlers(slot, first);
+        if (pid < 0 && no_handlers) return;
         if (pid > 0 && pid != told) {
             kill(pid, SIGTERM);
             told = pid;
@@ -109,7 +152,11 @@ void on_utility(PlannedStmt* planned, const char* query, bool read_only_tree, Pr
     if (IsTransactionState()) {
         const Oid database = needed_database(planned->utilityStmt);
         if (OidIsValid(database)) hold(database, IsA(planned->utilityStmt, DropdbStmt));
-        if (drops_an_extension(planned->utilityStmt)) recheck_extension_at_commit();
+        if (drops_an_extension(planned->utilityStmt)) {
+            recheck_extension_at_commit();
+            DatabaseSlot* slot = drops_own_extension(planned->utilityStmt) ? find_slot(MyDatabaseId) : nullptr;
+            if (slot != nullptr) stop_functions(*slot);
+        }
     }
     const ProcessUtility_hook_type next = previous_hook != nullptr ? previous_hook : standard_ProcessUtility;
     next(planned, query, read_only_tree, context, params, environment, destination, completion);

@@ -16,6 +16,7 @@ struct LeasedRow {
     std::int32_t timeout_ms = 0;
     std::optional<std::string> order;  // nullopt: nothing to send
     bool paid = false;                 // a provider bills it
+    bool handled = false;              // a function of users does it, in a handler process
 };
 
 struct LeaseRequest {

@@ -44,11 +44,13 @@ void read_leased(std::uint64_t row, std::vector<LeasedRow>& rows) {
     const Datum order = cell(row, 7, &no_order);
     const text* bytes = no_order ? nullptr : DatumGetTextPP(order);
     const bool paid = DatumGetBool(cell(row, 8));
+    const bool handled = DatumGetBool(cell(row, 9));
     LeasedRow& out = rows.emplace_back();
     out.entry = entry;
     if (!no_attempt) out.attempt = DatumGetInt64(attempt);
     if (!no_timeout) out.timeout_ms = DatumGetInt32(timeout);
     out.paid = paid;
+    out.handled = handled;
     if (bytes != nullptr) out.order.emplace(VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes));
 }
 
@@ -63,6 +65,8 @@ struct RawLane {
     std::int64_t until;
     bool no_until;
     const char* learned;
+    bool handled;
+    std::int32_t resumes;
 };
 
 RawLane read_lane(std::uint64_t row) {
@@ -80,6 +84,8 @@ RawLane read_lane(std::uint64_t row) {
     const Datum until = cell(row, 9, &raw.no_until);
     if (!raw.no_until) raw.until = DatumGetTimestampTz(until);
     raw.learned = TextDatumGetCString(cell(row, 10));
+    raw.handled = DatumGetBool(cell(row, 11));
+    raw.resumes = DatumGetInt32(cell(row, 12));
     return raw;
 }
 
@@ -94,6 +100,8 @@ void add_lane(const RawLane& raw, std::vector<LaneRow>& rows) {
     row.gate = raw.gate;
     if (!raw.no_until) row.gate_until_us = raw.until;
     row.learned = raw.learned;
+    row.handled = raw.handled;
+    row.resumes = raw.resumes;
 }
 
 Datum text_array(const std::vector<LaneRecord>& records, bool gates) {
@@ -130,7 +138,7 @@ std::vector<LeasedRow> lease(const LeaseRequest& request) {
         [](Call& c) {
             static Statement statement{
                 "select attempt_id, lane_id, tenant_id, priority, sequence, timeout_ms, order_text, coalesce(paid, "
-                "false)"
+                "false), coalesce(handled, false)"
                 " from atelier_internal.lease($1, $2, $3, $4, $5, $6, $7, $8)",
                 8,
                 {INT8OID, INT4ARRAYOID, UUIDARRAYOID, INT2ARRAYOID, INT8ARRAYOID, INT4ARRAYOID, INT4ARRAYOID,
@@ -185,7 +193,7 @@ std::vector<LaneRow> lane_limits() {
         [](std::vector<LaneRow>& out) {
             static Statement statement{
                 "select lane_id, max_in_flight, trusted, requests_per_minute, tokens_per_minute, images_per_minute,"
-                " paused, gate, gate_until, learned from atelier_internal.lane_limits()",
+                " paused, gate, gate_until, learned, handled, resumes from atelier_internal.lane_limits()",
                 0,
                 {}};
             Datums values;
@@ -247,17 +255,20 @@ std::vector<std::int32_t> record_lanes(const std::vector<LaneRecord>& records) {
     struct Call {
         const std::vector<LaneRecord>& records;
         std::vector<std::int32_t> lanes;
+        std::vector<std::int32_t> resumes;
         std::vector<std::int32_t> done;
-    } call{records, {}, {}};
-    for (const LaneRecord& record : records)
+    } call{records, {}, {}, {}};
+    for (const LaneRecord& record : records) {
         call.lanes.push_back(record.lane);
+        call.resumes.push_back(record.resumes);
+    }
     call_postgres<Call>(
         [](Call& c) {
-            static Statement statement{"select atelier_internal.record_lanes($1, $2, $3, $4)",
-                                       4,
-                                       {INT4ARRAYOID, TEXTARRAYOID, TIMESTAMPTZARRAYOID, TEXTARRAYOID}};
+            static Statement statement{"select atelier_internal.record_lanes($1, $2, $3, $4, $5)",
+                                       5,
+                                       {INT4ARRAYOID, TEXTARRAYOID, TIMESTAMPTZARRAYOID, TEXTARRAYOID, INT4ARRAYOID}};
             Datums values = {array_datum(c.lanes), text_array(c.records, true), until_array(c.records),
-                             text_array(c.records, false)};
+                             text_array(c.records, false), array_datum(c.resumes)};
             execute(statement, values);
             collect_numbers(c.done);
         },

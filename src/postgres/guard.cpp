@@ -35,6 +35,7 @@ PgError::PgError(const ErrorData& data) noexcept : sqlstate_(data.sqlerrcode) {
     copy_text(message_, data.message);
     copy_text(detail_, data.detail);
     copy_text(hint_, data.hint);
+    copy_text(context_, data.context);
 }
 
 std::string PgError::sqlstate_text() const {

@@ -21,6 +21,7 @@ class PgError final : public std::exception {
     const char* what() const noexcept override { return message_; }
     const char* detail() const noexcept { return detail_; }
     const char* hint() const noexcept { return hint_; }
+    const char* context() const noexcept { return context_; }
     // Five letters, for example "57014".
     std::string sqlstate_text() const;
 
@@ -29,6 +30,7 @@ class PgError final : public std::exception {
     char message_[text_bytes];
     char detail_[text_bytes];
     char hint_[text_bytes];
+    char context_[text_bytes];
 };
 
 namespace guard_detail {

@@ -64,6 +64,7 @@ void InFlight::add(std::int64_t attempt, Order order) {
     if (orders_.empty() || order.deadline < earliest_) earliest_ = order.deadline;
     take(attempt);
     if (order.paid) ++paid_;
+    if (order.handled) ++handled_;
     orders_.emplace(attempt, std::move(order));
 }
 
@@ -74,6 +75,7 @@ std::optional<Order> InFlight::take(std::int64_t attempt) {
     orders_.erase(found);
     if (order->kept) --kept_;
     if (order->paid) --paid_;
+    if (order->handled) --handled_;
     return order;
 }
 
@@ -89,6 +91,13 @@ bool InFlight::keep(std::int64_t attempt) {
     order.deadline = core::Instant::max();
     if (!std::exchange(order.kept, true)) ++kept_;
     return true;
+}
+
+void InFlight::set_deadline(std::int64_t attempt, core::Instant deadline) {
+    const auto found = orders_.find(attempt);
+    if (found == orders_.end()) return;
+    found->second.deadline = deadline;
+    earliest_ = std::min(earliest_, deadline);
 }
 
 std::vector<std::int64_t> InFlight::attempts() const {

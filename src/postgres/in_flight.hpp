@@ -1,5 +1,6 @@
 #pragma once
-// The orders that the executor has and that were not answered: attempt -> lane, deadline, lease. No PostgreSQL here.
+// The orders that the executor or a handler process has and that were not answered: attempt -> lane, deadline, lease.
+// No PostgreSQL here.
 
 #include <cstdint>
 #include <optional>
@@ -20,8 +21,9 @@ struct Order {
     core::LaneGate::Round round = 0;  // of the lane's gate
     core::Instant deadline;           // when the worker gives the answer itself
     std::string lease;                // JSON object, echoed in the answer
-    bool paid = false;  // a provider bills it: it is never given back unless it is known not to have been sent
-    bool kept = false;  // its answer waits for a store
+    bool paid = false;     // a provider bills it: it is never given back unless it is known not to have been sent
+    bool kept = false;     // its answer waits for a store
+    bool handled = false;  // a handler process has it, or is to have it, not the executor
 };
 
 // The JSON object that is the value of the key "lease", which an order has first: {"lease":{...}, ...}.
@@ -45,8 +47,10 @@ class InFlight {
     // Of these, the ones that are not kept.
     std::size_t under_way() const noexcept { return orders_.size() - kept_; }
     std::size_t paid() const noexcept { return paid_; }
+    std::size_t handled() const noexcept { return handled_; }
     bool empty() const noexcept { return orders_.empty(); }
     std::vector<std::int64_t> attempts() const;
+    void set_deadline(std::int64_t attempt, core::Instant deadline);
 
     // Never later than the first deadline; nullopt when nothing is in flight.
     std::optional<core::Instant> next_deadline() const noexcept;
@@ -56,6 +60,7 @@ class InFlight {
     std::unordered_map<std::int64_t, Order> orders_;
     std::size_t paid_ = 0;
     std::size_t kept_ = 0;
+    std::size_t handled_ = 0;
     core::Instant earliest_{};  // a lower bound, made exact when it passes
 };
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <utility>
 
 #include "core/json.hpp"
 
@@ -100,7 +101,10 @@ void LaneBook::read(const std::vector<LaneRow>& rows, Moment at) {
     for (const LaneRow& row : rows) {
         const auto known = lanes_.find(row.lane);
         if (known == lanes_.end()) {
-            open(row, at).paused = row.paused;
+            Lane& made = open(row, at);
+            made.paused = row.paused;
+            made.handled = row.handled;
+            made.resumes = row.resumes;
             continue;
         }
         Lane& lane = known->second;
@@ -111,7 +115,10 @@ void LaneBook::read(const std::vector<LaneRow>& rows, Moment at) {
         }
         // What is only in the table differs from what is written next, and is written over.
         const core::LearnedPace learned = read_learned(row.learned);
-        const bool opened = row.gate == "open" && lane.noted.state != core::GateState::open;
+        // Of a rest that is not written down yet the table cannot say that it ended.
+        const bool resumed = std::exchange(lane.resumes, row.resumes) != row.resumes;
+        const bool closed = lane.gate.view(at.now).state != core::GateState::open;
+        const bool opened = (resumed && closed) || (row.gate == "open" && lane.noted.state != core::GateState::open);
         const bool forgotten = has_rates(lane.noted.learned) && !has_rates(learned);
         lane.noted.learned = learned;
         if (!opened && !forgotten) continue;
@@ -120,6 +127,11 @@ void LaneBook::read(const std::vector<LaneRow>& rows, Moment at) {
         lane.noted.state = core::GateState::open;
         lane.noted.until.reset();
     }
+}
+
+bool LaneBook::is_handled(std::int32_t lane) const {
+    const auto found = lanes_.find(lane);
+    return found != lanes_.end() && found->second.handled;
 }
 
 std::int32_t LaneBook::room(std::int32_t lane_id, std::int32_t free, core::Instant now) const {
@@ -188,7 +200,7 @@ std::vector<LaneRecord> LaneBook::to_record(Moment at) const {
         if (!due || *due > at.now) continue;
         std::optional<std::int64_t> until;
         if (view.until) until = wall_of(*view.until, at);
-        records.push_back({lane_id, to_string(view.state), until, write_learned(view.learned)});
+        records.push_back({lane_id, to_string(view.state), until, write_learned(view.learned), lane.resumes});
     }
     return records;
 }

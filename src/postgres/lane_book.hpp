@@ -28,6 +28,8 @@ struct LaneRow {
     std::string gate = "open";
     std::optional<std::int64_t> gate_until_us;
     std::string learned = "{}";
+    bool handled = false;      // its orders are calls of functions of users, not for the executor
+    std::int32_t resumes = 0;  // how often somebody resumed it
 };
 
 // What the table is to say.
@@ -36,6 +38,7 @@ struct LaneRecord {
     const char* gate;
     std::optional<std::int64_t> until_us;
     std::string learned;
+    std::int32_t resumes;  // as the table said when that was learned
 };
 
 const char* to_string(core::GateState state) noexcept;
@@ -49,10 +52,11 @@ class LaneBook {
   public:
     using Round = core::LaneGate::Round;
 
-    // All lanes there are. A gate that somebody opened in the table, or of which somebody removed the learned rates
-    // there, opens and forgets them.
+    // All lanes there are. A gate that somebody resumed or opened in the table, or of which somebody removed the
+    // learned rates there, opens and forgets them.
     void read(const std::vector<LaneRow>& rows, Moment at);
     bool knows(std::int32_t lane) const { return lanes_.count(lane) > 0; }
+    bool is_handled(std::int32_t lane) const;
 
     // How many orders may begin now, when `free` of those that the worker may have under way are free. A lane that has
     // orders under way takes of these no more than one ninth stays for the others.
@@ -100,6 +104,8 @@ class LaneBook {
         core::LaneGate gate;
         core::LaneLimits limits;
         bool paused = false;
+        bool handled = false;
+        std::int32_t resumes = 0;
         std::int32_t draining = 0;
         Noted noted;
         core::Instant noted_at{};

@@ -67,6 +67,8 @@ extern "C" {
 #include <commands/dbcommands.h>
 #include <commands/defrem.h>
 #include <commands/extension.h>
+#include <commands/prepare.h>
+#include <commands/sequence.h>
 #include <commands/trigger.h>
 #include <common/file_perm.h>
 #include <executor/spi.h>
@@ -98,6 +100,7 @@ extern "C" {
 #include <utils/array.h>
 #include <utils/backend_status.h>
 #include <utils/builtins.h>
+#include <utils/datum.h>
 #include <utils/fmgrprotos.h>
 #include <utils/guc.h>
 #include <utils/inval.h>

@@ -3,6 +3,7 @@
 
 #include "postgres/prelude.hpp"
 #include "postgres/server_options.hpp"
+#include "postgres/tenant_context.hpp"
 
 namespace atelier::postgres {
 
@@ -53,14 +54,14 @@ PG_FUNCTION_INFO_V1(atelier_provider_key);
 
 PGDLLEXPORT Datum atelier_caller(PG_FUNCTION_ARGS) {
     (void)fcinfo;
-    // REINDEX, ANALYZE or REFRESH run functions of a table's owner; the role outside is then not who is asking.
-    if (InSecurityRestrictedOperation()) {
+    const Oid caller = atelier::postgres::asking_role();
+    if (!OidIsValid(caller)) {
         ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
                         errmsg("jobs cannot be created within a security-restricted operation"),
                         errhint("Create them in a statement of your own, not in an index expression or a view that is "
                                 "being refreshed.")));
     }
-    PG_RETURN_TEXT_P(cstring_to_text(GetUserNameFromId(GetOuterUserId(), false)));
+    PG_RETURN_TEXT_P(cstring_to_text(GetUserNameFromId(caller, false)));
 }
 
 PGDLLEXPORT Datum atelier_provider_option(PG_FUNCTION_ARGS) {

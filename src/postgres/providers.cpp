@@ -2,12 +2,15 @@
 
 #include "postgres/guard.hpp"
 #include "postgres/server_description.hpp"
+#include "postgres/settings.hpp"
 
 namespace atelier::postgres::providers {
 
 namespace {
 
 bool dirty = true;
+std::string told_hosts;
+std::string told_private_hosts;
 
 void on_change(Datum, int, std::uint32_t) {
     dirty = true;
@@ -60,7 +63,7 @@ void watch() {
 
 bool changed() {
     call_postgres([] { AcceptInvalidationMessages(); });
-    return dirty;
+    return dirty || told_hosts != settings::http_hosts || told_private_hosts != settings::http_private_hosts;
 }
 
 namespace {
@@ -77,15 +80,18 @@ std::string read() {
     dirty = false;
     Servers found{nullptr, 0};
     call_postgres(find_servers, found);
+    told_hosts = settings::http_hosts;
+    told_private_hosts = settings::http_private_hosts;
     core::Json frame = {
         {"providers", core::Json::array()}, {"stores", core::Json::array()}, {"photo_libraries", core::Json::array()}};
     for (int i = 0; i < found.count; ++i) {
         const Server& server = found.items[i];
         frame[list_of(server.kind)].push_back(describe(server));
     }
+    frame["http"] = {{"hosts", told_hosts}, {"private_hosts", told_private_hosts}};
     std::string payload = core::write_json(frame);
-    for (core::Json& list : frame) {
-        for (core::Json& server : list)
+    for (const char* name : {"providers", "stores", "photo_libraries"}) {
+        for (core::Json& server : frame[name])
             wipe_secrets(server);
     }
     return payload;

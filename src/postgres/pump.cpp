@@ -31,7 +31,8 @@ bool Pump::Batch::only_leases() const noexcept {
            !promote && !sweep && !cancellations && !refresh_due && !recheck;
 }
 
-Pump::Pump(WorkerSlot& slot, ExecutorLink& link, std::int64_t epoch) : slot_(slot), link_(link), epoch_(epoch) {
+Pump::Pump(WorkerSlot& slot, ExecutorLink& link, std::int64_t epoch)
+    : slot_(slot), link_(link), epoch_(epoch), processes_(slot) {
     report_.epoch = epoch;
     report_.started_at = GetCurrentTimestamp();
     publish();
@@ -94,6 +95,7 @@ Pump::Batch Pump::plan(core::Instant now) const {
 core::Instant Pump::next_action(core::Instant now) const {
     core::Instant at = maintain_at_;
     if (may_read()) at = std::min(at, in_flight_.next_deadline().value_or(core::Instant::max()));
+    at = std::min(at, next_handler_action(now));
     if (!begun_) return std::max(begin_at_, not_before_);
     if (notify_wanted_ || !alerts_.empty() || !late_tasks_.empty() || !plan(now).empty())
         return std::max(now, not_before_);
@@ -254,8 +256,10 @@ void Pump::apply(const Batch& batch, Yield yield, core::Instant now) {
 
 void Pump::cancel(const std::vector<std::int64_t>& attempts) {
     for (const std::int64_t attempt : attempts) {
+        if (cancel_call(attempt)) continue;
         if (in_flight_.find(attempt) == nullptr && kept_receipts_.count(attempt) == 0) continue;
-        if (!link_.send(wire::FrameType::cancel, attempt)) return;  // no executor: its death gives the order back
+        // Without an executor its death gives the order back.
+        (void)link_.send(wire::FrameType::cancel, attempt);
     }
 }
 

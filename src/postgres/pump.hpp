@@ -15,6 +15,8 @@
 #include "postgres/executor_link.hpp"
 #include "postgres/fair_queue.hpp"
 #include "postgres/guard.hpp"
+#include "postgres/handler_pool.hpp"
+#include "postgres/handler_processes.hpp"
 #include "postgres/in_flight.hpp"
 #include "postgres/lane_book.hpp"
 #include "postgres/prelude.hpp"
@@ -39,6 +41,9 @@ class Pump {
     // Answers in the executor's place for orders that are past their deadline. An order whose answer is kept has none.
     void expire(core::Instant now);
 
+    // What became of calls of users' functions, and the next ones. Before a turn, and after it for those it leased.
+    void serve_handlers(core::Instant now);
+
     // Runs the turn that is due, if one is. Errors of PostgreSQL end in a backoff; throws LeaveWorker only.
     void turn(core::Instant now);
     // A turn in spite of a backoff, for the end.
@@ -48,7 +53,9 @@ class Pump {
 
     bool busy() const noexcept { return !in_flight_.empty(); }
     // While receipts are waited for, the executor that reads the spool is watched as if it had orders.
-    Load load() const noexcept { return {busy() || (draining_ && !adopted_after_), in_flight_.paid() > 0}; }
+    Load load() const noexcept {
+        return {in_flight_.size() > in_flight_.handled() || (draining_ && !adopted_after_), in_flight_.paid() > 0};
+    }
     // False while answers that wait for SQL fill their room.
     bool may_read() const noexcept;
 
@@ -61,6 +68,10 @@ class Pump {
         late_tasks_.clear();
     }
     void give_back_unsent(const std::vector<std::int64_t>& attempts);
+    // The same for calls that did not begin.
+    void give_back_unbegun();
+    // The handler processes leave; what they still run is void.
+    void dismiss_handlers() noexcept { processes_.dismiss_all(); }
     // Gives back what is still in flight, as lost without anybody's fault. Paid orders stay leased.
     void give_back_rest(const std::string& message);
     // Something is in flight or waits for its transaction.
@@ -140,7 +151,9 @@ class Pump {
     void apply(const Batch& batch, Yield yield, core::Instant now);
 
     // pump_leasing.cpp: what comes next, and the places that orders take.
-    std::int32_t free_orders() const;
+    // Of each kind as many as fit; no more for an executor that takes nothing at present.
+    std::int32_t free_orders(bool handled) const;
+    std::int32_t room(std::int32_t lane, core::Instant now) const;
     // How many orders may be leased; 0 when nobody waits who may go on.
     std::int32_t capacity(core::Instant now) const;
     // When the next page of a sweep comes.
@@ -154,6 +167,20 @@ class Pump {
     void apply_leases(Yield& yield, core::Instant now);
     void apply_sweep(Yield& yield, const Notes& late, core::Instant now);
     void send_order(engine::LeasedRow& row, core::Instant now);
+
+    // pump_handlers.cpp
+    int most_handlers() const;
+    void send_call(std::int64_t attempt, std::int32_t timeout_ms, Order order, core::Instant now);
+    void begin_calls(core::Instant now);
+    bool start_handler(core::Instant now);
+    void end_call(const PooledCall& call, const HandlerProcesses::Ended& ended, core::Instant now);
+    void fail_call(std::int64_t attempt, const Order& order, const char* error_class,
+                   const HandlerProcesses::Ended& ended);
+    // False: it is no such call.
+    bool cancel_call(std::int64_t attempt);
+    void give_up_call(std::int64_t attempt, const Order& order);
+    core::Instant next_handler_action(core::Instant now) const;
+
     // Takes it out of what is in flight. Nothing is known of its service by that.
     std::optional<Order> withdraw(std::int64_t attempt);
     void add_draining(std::int64_t attempt, const Order& order);
@@ -218,6 +245,10 @@ class Pump {
     SweepRound sweep_;
     std::optional<FairQueue::Plan> planned_;  // while the transaction runs that leases by it
     InFlight in_flight_;
+    HandlerPool calls_;
+    HandlerProcesses processes_;
+    std::unordered_set<int> stuck_;  // processes whose function cannot be ended
+    bool handlers_seen_ = true;
     struct Place {
         std::int32_t lane;
         Tenant tenant;

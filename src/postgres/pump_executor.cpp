@@ -162,6 +162,10 @@ void Pump::expire(core::Instant now) {
     for (const std::int64_t attempt : in_flight_.overdue(now)) {
         cancel({attempt});
         if (const std::optional<Order> order = withdraw(attempt)) {
+            if (order->handled) {
+                give_up_call(attempt, *order);
+                continue;
+            }
             answer_for(attempt, *order, order->paid ? core::ErrorClass::outcome_unknown : core::ErrorClass::timeout,
                        "the executor did not answer in time");
         }
@@ -175,7 +179,7 @@ void Pump::bury_executor(const ExecutorDeath& death) {
     draining_ |= !kept_receipts_.empty();
     kept_receipts_.clear();
     give_back_unsent(death.unsent);
-    const std::size_t orders = in_flight_.size();
+    const std::size_t orders = in_flight_.size() - in_flight_.handled();
     const std::string message = "the executor ended: " + core::to_storable_text(death.how, 200);
     if (death.asked_for && orders == 0) return;
     const std::string line = "pg_atelier executor ended with " + std::to_string(orders) + " orders in flight, " +
@@ -183,6 +187,7 @@ void Pump::bury_executor(const ExecutorDeath& death) {
     log_line(LogLevel::log, line.c_str(), death.how.c_str());
     std::vector<std::int64_t> lost;
     for (const std::int64_t attempt : in_flight_.attempts()) {
+        if (in_flight_.find(attempt)->handled) continue;
         const Order order = *withdraw(attempt);
         (order.paid ? drains_ : lost).push_back(attempt);
         if (order.paid && !order.kept) add_draining(attempt, order);

@@ -19,22 +19,34 @@ constexpr std::size_t most_output_bytes = std::size_t{4} << 20;
 
 }  // namespace
 
-std::int32_t Pump::free_orders() const {
-    return std::max(0, settings::max_in_flight - static_cast<std::int32_t>(in_flight_.under_way()));
+std::int32_t Pump::free_orders(bool handled) const {
+    const auto calls = static_cast<std::int32_t>(in_flight_.handled());
+    if (handled) return std::max(0, settings::max_in_flight - calls);
+    if (!link_.ready() || link_.queued_bytes() >= most_output_bytes) return 0;
+    return std::max(0, settings::max_in_flight - (static_cast<std::int32_t>(in_flight_.under_way()) - calls));
+}
+
+std::int32_t Pump::room(std::int32_t lane, core::Instant now) const {
+    return lanes_.room(lane, free_orders(lanes_.is_handled(lane)), now);
 }
 
 std::int32_t Pump::capacity(core::Instant now) const {
-    if (!leasing_ || !link_.ready() || link_.queued_bytes() >= most_output_bytes) return 0;
-    const std::int32_t free = free_orders();
-    for (const std::int32_t lane : queue_.waiting_lanes())
-        if (!lanes_.knows(lane) || lanes_.room(lane, free, now) > 0) return std::min(settings::turn_limit, free);
-    return 0;
+    if (!leasing_) return 0;
+    bool some_handled = false;
+    for (const std::int32_t lane : queue_.waiting_lanes()) {
+        if (lanes_.knows(lane) && room(lane, now) == 0) continue;
+        some_handled |= !lanes_.knows(lane) || lanes_.is_handled(lane);
+        if (!lanes_.is_handled(lane) && free_orders(false) > 0)
+            return std::min(settings::turn_limit, free_orders(false));
+    }
+    // The executor's share is no measure for what does not go there: its lanes have no room then.
+    return some_handled ? std::min(settings::turn_limit, free_orders(true)) : 0;
 }
 
 core::Instant Pump::next_opening(core::Instant now) const {
     core::Instant at = lanes_.next_record(now).value_or(core::Instant::max());
-    if (!link_.ready()) return at;
     for (const std::int32_t lane : queue_.waiting_lanes()) {
+        if (!link_.ready() && !lanes_.is_handled(lane)) continue;
         if (const auto opens = lanes_.opens_at(lane, now)) at = std::min(at, *opens);
     }
     return std::max(at, now + least_wait);
@@ -86,10 +98,9 @@ void Pump::read_limits(const Batch& batch, core::Instant now) {
 }
 
 std::vector<engine::LeasedRow> Pump::lease(const Batch& batch, core::Instant now) {
-    const std::int32_t free = free_orders();
     std::vector<FairQueue::Room> rooms;
     for (const std::int32_t lane : queue_.waiting_lanes())
-        rooms.push_back({lane, lanes_.room(lane, free, now)});
+        rooms.push_back({lane, room(lane, now)});
     planned_ = queue_.plan(batch.capacity, rooms);
     if (planned_->takes.empty()) return {};
     return engine::lease({epoch_, *planned_, lanes_.load(now)});
@@ -114,6 +125,7 @@ void Pump::send_order(engine::LeasedRow& row, core::Instant now) {
     order.paid = row.paid;
     known_lanes_.insert(order.lane);
     report_.leased++;
+    if (row.handled) return send_call(row.attempt, row.timeout_ms, std::move(order), now);
     if (link_.send(wire::FrameType::order, row.attempt, *row.order)) {
         order.round = lanes_.begun(order.lane, now);
         queue_.occupy(order.tenant);

@@ -2,6 +2,8 @@
 
 #include "postgres/prelude.hpp"
 
+#include "core/host_list.hpp"
+
 namespace atelier::postgres::settings {
 
 int poll_interval_ms;
@@ -12,6 +14,10 @@ int max_in_flight;
 int turn_limit;
 int media_children;
 int priority_aging_ms;
+int handlers;
+int handler_timeout_ms;
+char* http_hosts;
+char* http_private_hosts;
 char* program_directory;
 char* store_directory;
 char* spool_directory;
@@ -51,6 +57,37 @@ bool settings_strict;
 
 // A ring of daily partitions holds 32 days.
 constexpr int ring_s = 31 * day_s;
+
+constexpr std::size_t max_fault_bytes = 400;
+
+// What is wrong with a list of hosts, as a text; nothing of C++ is left when it returns.
+bool is_host_list(const char* text, core::HostKind kind, char (&fault)[max_fault_bytes]) noexcept try {
+    const auto list = core::HostList::parse(text, kind);
+    if (!list) strlcpy(fault, list.error().message.c_str(), sizeof fault);
+    return list.ok();
+} catch (const std::exception& failure) {
+    strlcpy(fault, failure.what(), sizeof fault);
+    return false;
+}
+
+bool check_http_hosts(char** value, void** /*extra*/, GucSource /*source*/) {
+    char fault[max_fault_bytes];
+    if (is_host_list(*value, core::HostKind::open, fault)) return true;
+    GUC_check_errdetail("%s.", fault);
+    GUC_check_errhint(
+        "Separate the hosts by commas: api.example.com, api.example.com:8443, *.example.com or *. Those of a private "
+        "network belong into pg_atelier.http_private_hosts.");
+    return false;
+}
+
+bool check_http_private_hosts(char** value, void** /*extra*/, GucSource /*source*/) {
+    char fault[max_fault_bytes];
+    if (is_host_list(*value, core::HostKind::own, fault)) return true;
+    GUC_check_errdetail("%s.", fault);
+    GUC_check_errhint(
+        "Separate the hosts by commas: reports.internal, reports.internal:8080, *.svc.cluster.local or 10.1.2.3:8080.");
+    return false;
+}
 
 struct IntegerSetting {
     const char* name;
@@ -151,6 +188,13 @@ const IntegerSetting integers[] = {
      "Priorities order the work of one client; clients among themselves share by weight. 0: work of a lower priority "
      "waits as long as there is any of a higher one.",
      &priority_aging_ms, minute_s* second_ms, 0, day_s* second_ms, PGC_SIGHUP, GUC_UNIT_MS},
+    {"pg_atelier.handlers", "Most processes that run the SQL functions of pipelines at once, in one database.",
+     "They are started when there is work for them, and leave when there is none. One role never takes all of them, "
+     "where there are more than one.",
+     &handlers, 2, 1, 16, PGC_SIGHUP, 0},
+    {"pg_atelier.handler_timeout", "Longest time that one call of a SQL function of a pipeline may take.",
+     "A step may name another one. Nothing that the function does can change it.", &handler_timeout_ms, 30 * second_ms,
+     10, hour_s* second_ms, PGC_SIGHUP, GUC_UNIT_MS},
     {"pg_atelier.purge_log_ttl", "How long the log of the purge is kept.", nullptr, &purge_log_ttl_s, 365 * day_s,
      day_s, 3650 * day_s, PGC_SUSET, GUC_UNIT_S},
     {"pg_atelier.shutdown_wait", "How long a stopping worker waits for answers that are under way.", nullptr,
@@ -209,6 +253,15 @@ const TextSetting texts[] = {
      "Each database has a directory of its own in it: <system identifier>-<database oid>. Empty: pg_atelier/<database "
      "oid>/spool below the data directory.",
      &spool_directory, "", PGC_SUSET},
+    {"pg_atelier.http_hosts", "Hosts that http.request steps of pipelines may call.",
+     "A list of names, separated by commas: api.example.com, *.example.com for every name below it, * for all. A name "
+     "may carry a port; without one it is 443. They are called over https, and only where all addresses of the name "
+     "are public. Empty: none.",
+     &http_hosts, "", PGC_SIGHUP, check_http_hosts},
+    {"pg_atelier.http_private_hosts", "Hosts that http.request steps may call wherever they are.",
+     "The same kind of list, without *, for services in a network of one's own: any name or address, over https or "
+     "http; without a port it is 443 or 80. What stands here needs not stand in pg_atelier.http_hosts too.",
+     &http_private_hosts, "", PGC_SIGHUP, check_http_private_hosts},
     {"pg_atelier.store_directory", "Directory of the store \"file\".",
      "Empty: pg_atelier/<database oid>/store below the data directory. A directory belongs to one database: set it by "
      "ALTER DATABASE.",

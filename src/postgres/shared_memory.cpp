@@ -28,6 +28,14 @@ void clear_slot(DatabaseSlot& slot) noexcept {
     slot.heartbeat = 0;
     slot.notes.clear();
     std::memset(static_cast<void*>(&slot.report), 0, sizeof slot.report);
+    for (HandlerSlot& handler : slot.handlers)
+        clear_handler(handler);
+}
+
+bool has_handler(const DatabaseSlot& slot) noexcept {
+    return std::any_of(std::begin(slot.handlers), std::end(slot.handlers), [](const HandlerSlot& handler) {
+        return handler.phase == HandlerPhase::starting || handler.phase == HandlerPhase::ready;
+    });
 }
 
 void start_memory() {
@@ -121,7 +129,8 @@ DatabaseSlot* reserve_slot(Oid database) noexcept {
 bool free_slot_if_unused(DatabaseSlot& slot) noexcept {
     SpinGuard table(state->lock);
     SpinGuard guard(slot.lock);
-    if (slot.database == InvalidOid || slot.wanted || slot.holds > 0 || slot.phase != WorkerPhase::stopped)
+    if (slot.database == InvalidOid || slot.wanted || slot.holds > 0 || slot.phase != WorkerPhase::stopped ||
+        has_handler(slot))
         return false;
     clear_slot(slot);
     return true;

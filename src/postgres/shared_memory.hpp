@@ -3,6 +3,7 @@
 // is preloaded, and is new and empty after each crash-restart, so nothing here is the truth about anything: epochs and
 // jobs live in tables. No pointer in it is private to a process (latches belong to PGPROCs, which are shared).
 
+#include "postgres/handler_slot.hpp"
 #include "postgres/notes.hpp"
 #include "postgres/prelude.hpp"
 
@@ -75,6 +76,8 @@ struct DatabaseSlot {
     std::uint64_t settlings;    // grows with each commit in which jobs may have gone on or ended
     ConditionVariable settled;  // told of it
     WorkerReport report;
+    std::uint64_t next_handler;  // ticket
+    HandlerSlot handlers[max_handlers];
 };
 
 struct SharedState {
@@ -111,7 +114,7 @@ DatabaseSlot* find_slot(Oid database) noexcept;
 // The same, taking a free slot when there is none; nullptr when all are taken.
 DatabaseSlot* reserve_slot(Oid database) noexcept;
 
-// Gives a slot back when nobody needs it: not wanted, not held, no worker. The launcher calls it.
+// Gives a slot back when nobody needs it: not wanted, not held, no worker, no handler process. The launcher calls it.
 bool free_slot_if_unused(DatabaseSlot& slot) noexcept;
 
 // Marks the database as one that shall have a worker, and wakes the launcher. False when no slot is free.

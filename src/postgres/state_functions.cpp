@@ -1,5 +1,6 @@
-// workers_state() and lane_counters(): what workers publish in shared memory, as rows. Counters only, no table is read.
-// And what waiting for a job needs: wait_for_settling() and in_transaction_block().
+// workers_state(), lane_counters() and handlers_state(): what workers and handler processes publish in shared memory,
+// as rows. Counters only, no table is read. And what waiting for a job needs: wait_for_settling() and
+// in_transaction_block().
 
 #include "postgres/compat.hpp"
 #include "postgres/prelude.hpp"
@@ -79,6 +80,41 @@ void put_lane(const LaneCounters& lane, ReturnSetInfo* result) {
     tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
 
+struct HandlerView {
+    HandlerPhase phase;
+    pid_t pid;
+    CallPhase call;
+    bool ends;  // it is asked to, or leaves
+    pg_uuid_t job;
+    std::int64_t attempt;
+    TimestampTz since;
+};
+
+// False: there is no process.
+bool view_handler(DatabaseSlot& slot, int place, HandlerView& view) noexcept {
+    SpinGuard guard(slot.lock);
+    const HandlerSlot& handler = slot.handlers[place];
+    if (slot.database != MyDatabaseId) return false;
+    if (handler.phase != HandlerPhase::starting && handler.phase != HandlerPhase::ready) return false;
+    view = {handler.phase,     handler.pid,           handler.call, handler.leave || handler.stop != CallStop::none,
+            handler.order.job, handler.order.attempt, handler.since};
+    return true;
+}
+
+const char* state_word(const HandlerView& view) noexcept {
+    if (view.phase == HandlerPhase::starting) return "starting";
+    if (view.call == CallPhase::running) return view.ends ? "stopping" : "running";
+    return view.ends ? "leaving" : "idle";
+}
+
+void put_handler(const HandlerView& view, ReturnSetInfo* result) {
+    const bool runs = view.call == CallPhase::running;
+    Datum values[5] = {Int32GetDatum(view.pid), CStringGetTextDatum(state_word(view)), UUIDPGetDatum(&view.job),
+                       Int64GetDatum(view.attempt), TimestampTzGetDatum(view.since)};
+    bool nulls[5] = {view.pid == 0, false, !runs, !runs, false};
+    tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+}
+
 }  // namespace
 }  // namespace atelier::postgres
 
@@ -86,6 +122,7 @@ extern "C" {
 
 PG_FUNCTION_INFO_V1(atelier_workers_state);
 PG_FUNCTION_INFO_V1(atelier_lane_counters);
+PG_FUNCTION_INFO_V1(atelier_handlers_state);
 PG_FUNCTION_INFO_V1(atelier_wait_for_settling);
 PG_FUNCTION_INFO_V1(atelier_in_transaction_block);
 
@@ -109,6 +146,16 @@ PGDLLEXPORT Datum atelier_lane_counters(PG_FUNCTION_ARGS) {
     if (slot == nullptr || !view_slot(*slot, view)) return Datum{0};
     for (int i = 0; i < view.report.lane_count; ++i)
         put_lane(view.report.lanes[i], reinterpret_cast<ReturnSetInfo*>(fcinfo->resultinfo));
+    return Datum{0};
+}
+
+PGDLLEXPORT Datum atelier_handlers_state(PG_FUNCTION_ARGS) {
+    using namespace atelier::postgres;
+    compat::begin_result_set(fcinfo);
+    HandlerView view;
+    DatabaseSlot* slot = find_slot(MyDatabaseId);
+    for (int place = 0; slot != nullptr && place < max_handlers; ++place)
+        if (view_handler(*slot, place, view)) put_handler(view, reinterpret_cast<ReturnSetInfo*>(fcinfo->resultinfo));
     return Datum{0};
 }
 

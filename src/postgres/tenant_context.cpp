@@ -7,7 +7,18 @@ namespace atelier::postgres {
 
 namespace {
 
+// A function of users that runs now.
+struct HandlerScope {
+    bool active;
+    bool foreign_command;
+    SubTransactionId since;
+    SubTransactionId foreign_since;
+    Oid role;
+    TenantContext outer;
+};
+
 TenantContext context;
+HandlerScope handler;
 
 void forget_at_end(XactEvent event, void* /*argument*/) {
     switch (event) {
@@ -17,13 +28,25 @@ void forget_at_end(XactEvent event, void* /*argument*/) {
         case XACT_EVENT_PARALLEL_COMMIT:
         case XACT_EVENT_PARALLEL_ABORT:
             context = {};
+            handler = {};
             break;
         default:
             break;
     }
 }
 
+void follow_handler(SubXactEvent event, SubTransactionId mine) {
+    if (!handler.active || event != SUBXACT_EVENT_ABORT_SUB) return;
+    if (handler.since >= mine) {
+        context = handler.outer;
+        handler = {};
+    } else if (handler.foreign_since >= mine) {
+        handler.foreign_command = false;
+    }
+}
+
 void follow_subtransaction(SubXactEvent event, SubTransactionId mine, SubTransactionId parent, void* /*argument*/) {
+    follow_handler(event, mine);
     if (!context.set || context.since != mine) return;
     if (event == SUBXACT_EVENT_ABORT_SUB) context = {};
     if (event == SUBXACT_EVENT_COMMIT_SUB) context.since = parent;
@@ -52,15 +75,51 @@ const TenantContext& tenant_context() noexcept {
     return context;
 }
 
+void enter_handler_scope(Oid role, const pg_uuid_t* client) {
+    if (handler.active) {
+        ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                        errmsg("a function of a pipeline cannot run those of others"),
+                        errhint("Let the pipeline's next step do it, or a job that this one enqueues.")));
+    }
+    watch_transactions();
+    handler = {true, false, GetCurrentSubTransactionId(), InvalidSubTransactionId, role, context};
+    context = {};
+    if (client == nullptr) return;
+    context.set = true;
+    context.since = handler.since;
+    context.client = *client;
+}
+
+void leave_handler_scope() noexcept {
+    context = handler.outer;
+    handler = {};
+}
+
+bool in_handler_scope() noexcept {
+    return handler.active;
+}
+
+bool set_foreign_command(bool foreign) noexcept {
+    handler.foreign_since = GetCurrentSubTransactionId();
+    return std::exchange(handler.foreign_command, foreign);
+}
+
+Oid asking_role() {
+    // The whole function is a restricted operation; PostgreSQL does not tell another one inside it.
+    if (handler.active) return handler.foreign_command ? InvalidOid : handler.role;
+    return InSecurityRestrictedOperation() ? InvalidOid : GetOuterUserId();
+}
+
 bool caller_is_operator() {
-    if (InSecurityRestrictedOperation()) return false;
-    const Oid caller = GetOuterUserId();
+    const Oid caller = asking_role();
+    if (!OidIsValid(caller)) return false;
     return has_privileges_of(caller, "atelier_admin") || has_privileges_of(caller, "atelier_owner");
 }
 
 bool caller_sees_all_clients() {
-    if (context.set || InSecurityRestrictedOperation()) return false;
-    return caller_is_operator() || has_privileges_of(GetOuterUserId(), "atelier_observer");
+    const Oid caller = asking_role();
+    if (context.set || !OidIsValid(caller)) return false;
+    return caller_is_operator() || has_privileges_of(caller, "atelier_observer");
 }
 
 }  // namespace atelier::postgres

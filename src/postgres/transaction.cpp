@@ -106,24 +106,32 @@ struct Fixed {
     const char* value;
 };
 
-void fix_settings() {
-    const Fixed fixed[] = {
+template <std::size_t count>
+void fix(const Fixed (&settings)[count]) {
+    for (const Fixed& setting : settings)
+        SetConfigOption(setting.name, setting.value, PGC_SUSET, PGC_S_OVERRIDE);
+}
+
+void fix_settings(SessionFor& whom) {
+    const Fixed of_all[] = {
         {"search_path", "pg_catalog"},
         {"session_replication_role", "origin"},
         {"default_transaction_isolation", "read committed"},
         {"default_transaction_read_only", "off"},
         {"default_transaction_deferrable", "off"},
-        {"lock_timeout", "1s"},
         {"statement_timeout", "0"},
         {"idle_in_transaction_session_timeout", "0"},
         {"idle_session_timeout", "0"},
+    };
+    const Fixed of_engine[] = {
+        {"lock_timeout", "1s"},
         {"jit", "off"},
         {"max_parallel_workers_per_gather", "0"},
         // Plans are made while the tables of jobs are small, and kept when they are large.
         {"enable_seqscan", "off"},
     };
-    for (const Fixed& setting : fixed)
-        SetConfigOption(setting.name, setting.value, PGC_SUSET, PGC_S_OVERRIDE);
+    fix(of_all);
+    if (whom == SessionFor::engine) fix(of_engine);
     if (compat::has_transaction_timeout) SetConfigOption("transaction_timeout", "0", PGC_SUSET, PGC_S_OVERRIDE);
     connected_as = GetUserId();
     scratch = AllocSetContextCreate(TopMemoryContext, "pg_atelier worker", ALLOCSET_DEFAULT_SIZES);
@@ -177,8 +185,12 @@ void Transaction::commit() {
     leave_memory();
 }
 
-void prepare_session() {
-    call_postgres(fix_settings);
+void abort_transaction() noexcept {
+    abort_or_die();
+}
+
+void prepare_session(SessionFor whom) {
+    call_postgres(fix_settings, whom);
 }
 
 Oid find_own_extension() {
@@ -193,7 +205,7 @@ void serve_interrupts() {
         leave_memory();
     } catch (const PgError& error) {
         abort_or_die();
-        log_line(LogLevel::log, "pg_atelier worker goes on after an interruption", error.what());
+        log_line(LogLevel::log, "pg_atelier goes on after an interruption", error.what());
     }
 }
 

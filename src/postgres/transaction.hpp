@@ -46,9 +46,13 @@ class Transaction {
 // a request to cancel ends that wait. The commit stands then.
 extern volatile std::sig_atomic_t committing;
 
+// Ends a transaction that failed, or one in which something failed after its commit; a failure here ends the process.
+void abort_transaction() noexcept;
+
 // Sets what every transaction of this process relies on, whatever configuration file, database or role say.
-// Once, after the connection.
-void prepare_session();
+// Once, after the connection. Functions of users find the settings that sessions have, but for the search_path.
+enum class SessionFor { engine, users };
+void prepare_session(SessionFor whom = SessionFor::engine);
 
 // The extension that this process works for; InvalidOid when there is none. Opens a transaction of its own.
 Oid find_own_extension();

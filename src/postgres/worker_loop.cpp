@@ -66,9 +66,11 @@ void Worker::round() {
     follow_settings();
     core::Instant now = core::now();
     pump_.take_events(link_.pump(now, pump_.load(), pump_.may_read()), now);
+    pump_.serve_handlers(now);
     pump_.expire(now);
     pump_.turn(now);
     now = core::now();
+    pump_.serve_handlers(now);
     link_.flush();
     wait(std::min(pump_.next_action(now), link_.next_timer(pump_.load())));
 }

@@ -16,8 +16,8 @@ class Worker {
     // Runs until SIGTERM, then stops cleanly. Throws LeaveWorker.
     void run();
 
-    // Ends the executor, or, when the answers of its paid calls are of use to the next worker, lets go of it. Never
-    // fails.
+    // Ends the executor, or, when the answers of its paid calls are of use to the next worker, lets go of it; and sends
+    // the handler processes home. Never fails.
     void end_executor(bool answers_wanted) noexcept;
 
   private:

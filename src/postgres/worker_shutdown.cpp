@@ -19,6 +19,7 @@ void Worker::shut_down() {
     slot_.stopping();
     pump_.stop_leasing();
     pump_.give_back_unsent(link_.drain());
+    pump_.give_back_unbegun();
     link_.retire();
     await_answers();
     end_executor(!slot_.dropping());
@@ -32,6 +33,7 @@ void Worker::shut_down() {
 }
 
 void Worker::end_executor(bool answers_wanted) noexcept {
+    pump_.dismiss_handlers();
     if (!answers_wanted) {
         link_.kill_all();
     } else if (pump_.load().paid) {
@@ -48,6 +50,7 @@ void Worker::await_answers() {
         if (slot_.held() || slot_.superseded()) return;
         slot_.beat();
         pump_.take_events(link_.pump(now, pump_.load(), pump_.may_read()), now);
+        pump_.serve_handlers(now);
         pump_.expire(now);
         pump_.turn(now);
         link_.flush();

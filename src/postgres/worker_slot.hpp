@@ -12,6 +12,8 @@ class WorkerSlot {
     WorkerSlot(DatabaseSlot& slot, std::uint64_t ticket) noexcept : slot_(slot), ticket_(ticket) {}
 
     Oid database() const noexcept { return slot_.database; }
+    DatabaseSlot& shared() noexcept { return slot_; }
+    std::uint64_t ticket() const noexcept { return ticket_; }
 
     // Another incarnation took the slot over: leave everything alone and go.
     bool superseded() const noexcept;

@@ -316,6 +316,23 @@ TEST(InFlight, AKeptAnswerTakesNoPlace) {
     EXPECT_TRUE(orders.empty());
 }
 
+TEST(InFlight, TheTimeOfACallBeginsWithItsProcess) {
+    const core::Instant start = core::now();
+    InFlight orders;
+    Order waits{5, {}, 0, core::Instant::max(), "{}", false};
+    waits.handled = true;
+    orders.add(1, waits);
+    orders.add(2, {5, {}, 0, start + seconds{9}, "{}", true});
+    EXPECT_EQ(orders.handled(), 1U);
+    EXPECT_TRUE(orders.overdue(start + seconds{1}).empty());
+    orders.set_deadline(1, start + seconds{2});
+    orders.set_deadline(3, start);
+    EXPECT_EQ(orders.next_deadline(), start + seconds{2});
+    EXPECT_EQ(orders.overdue(start + seconds{2}), std::vector<std::int64_t>{1});
+    EXPECT_TRUE(orders.take(1)->handled);
+    EXPECT_EQ(orders.handled(), 0U);
+}
+
 TEST(InFlight, CountsPaidOrders) {
     InFlight orders;
     orders.add(1, {0, {}, 0, {}, "{}", true});

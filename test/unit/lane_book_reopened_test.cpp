@@ -68,6 +68,25 @@ TEST(LaneBook, WhoeverOpensARestingLaneEndsItsRate) {
     EXPECT_STREQ(book.record().at(0).gate, "opening");
 }
 
+TEST(LaneBook, WhoeverResumesALaneEndsARestThatWasNotWrittenYet) {
+    Book book;
+    book.read("open", "{}");
+    core::Pace refused;
+    refused.kind = core::PaceKind::rate_limited;
+    refused.retry_after = std::chrono::hours{1};
+    book.lanes.ended(lane_id, book.lanes.begun(lane_id, book.at.now), refused, book.at.now);
+    book.read("open", "{}");
+    EXPECT_EQ(book.room(), 0) << "another change of the table leaves it alone";
+    LaneRow resumed = row("open", "{}");
+    resumed.resumes = 1;
+    book.lanes.read({resumed}, book.at);
+    EXPECT_EQ(book.room(), 1);
+    const auto records = book.record();
+    ASSERT_EQ(records.size(), 1U);
+    EXPECT_STREQ(records[0].gate, "opening");
+    EXPECT_EQ(records[0].resumes, 1);
+}
+
 TEST(LaneBook, WhatSomebodyTookFromTheTableIsWrittenAgain) {
     Book book;
     LaneRow careful = row("open", R"({"in_flight":4})");

@@ -30,6 +30,9 @@ unsigned long long last_blocked_signals = 0;
 
 std::atomic<std::time_t> later_by{0};
 
+std::atomic<bool> far_is_near{false};
+std::atomic<int> turncoat_asked{0};
+
 std::atomic<bool> sends_are_stuck{false};
 std::atomic<bool> send_was_stuck{false};
 
@@ -95,6 +98,22 @@ bool StuckSend::happened() {
     return send_was_stuck;
 }
 
+NearNetwork::NearNetwork() {
+    far_is_near = true;
+}
+
+NearNetwork::~NearNetwork() {
+    far_is_near = false;
+}
+
+void TurningName::begin() {
+    turncoat_asked = 0;
+}
+
+int TurningName::asked() {
+    return turncoat_asked;
+}
+
 // Public by its bytes.
 constexpr const char* unreachable_address = "1.2.3.4";
 
@@ -107,11 +126,19 @@ ATELIER_VISIBLE int getaddrinfo(const char* name, const char* service, const add
     if (asked == "slow.test") return atelier::test::resolve_slowly();
     if (asked == "unknown.test") return EAI_NONAME;
     if (asked == "good.test" || asked == "other.test") return real("127.0.0.1", service, hints, result);
-    if (asked == "mixed.test") {
-        addrinfo* unreachable = nullptr;
-        if (const int failed = real(atelier::test::unreachable_address, service, hints, &unreachable)) return failed;
-        const int failed = real("127.0.0.1", service, hints, &unreachable->ai_next);
-        *result = unreachable;
+    if (asked == "far.test") return real(atelier::test::unreachable_address, service, hints, result);
+    if (asked == "turncoat.test") {
+        const bool is_first = atelier::test::turncoat_asked++ == 0;
+        return real(is_first ? atelier::test::unreachable_address : "127.0.0.1", service, hints, result);
+    }
+    if (asked == "mixed.test" || asked == "dexim.test") {
+        const bool is_public_first = asked == "mixed.test";
+        addrinfo* both = nullptr;
+        const char* first = is_public_first ? atelier::test::unreachable_address : "127.0.0.1";
+        const char* second = is_public_first ? "127.0.0.1" : atelier::test::unreachable_address;
+        if (const int failed = real(first, service, hints, &both)) return failed;
+        const int failed = real(second, service, hints, &both->ai_next);
+        *result = both;
         return failed;
     }
     return real(name, service, hints, result);
@@ -122,6 +149,11 @@ ATELIER_VISIBLE int connect(int socket, const sockaddr* peer, socklen_t size) {
     ::inet_pton(AF_INET, atelier::test::unreachable_address, &unreachable);
     const auto* v4 = reinterpret_cast<const sockaddr_in*>(peer);
     if (peer->sa_family == AF_INET && v4->sin_addr.s_addr == unreachable.s_addr) {
+        if (atelier::test::far_is_near) {
+            sockaddr_in near = *v4;
+            near.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+            return static_cast<int>(::syscall(SYS_connect, socket, &near, sizeof near));
+        }
         errno = ENETUNREACH;
         return -1;
     }

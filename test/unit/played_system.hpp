@@ -19,8 +19,23 @@ class SlowNameService {
     static unsigned long long wait_for(int resolutions);
 };
 
-// "unknown.test" does not exist; "good.test" and "other.test" are 127.0.0.1; "mixed.test" is 1.2.3.4, to which there
-// is no way, and 127.0.0.1.
+// "unknown.test" does not exist; "good.test" and "other.test" are 127.0.0.1; "far.test" is 1.2.3.4, to which there is
+// no way; "mixed.test" is 1.2.3.4 and 127.0.0.1, "dexim.test" is 127.0.0.1 and 1.2.3.4.
+
+// While one lives, who connects to 1.2.3.4 is connected to 127.0.0.1.
+class NearNetwork {
+  public:
+    NearNetwork();
+    ~NearNetwork();
+    NearNetwork(const NearNetwork&) = delete;
+    NearNetwork& operator=(const NearNetwork&) = delete;
+};
+
+// "turncoat.test" is 1.2.3.4 when it is first asked for, and 127.0.0.1 from then on.
+struct TurningName {
+    static void begin();
+    static int asked();  // since then
+};
 
 // CLOCK_MONOTONIC is later by as much, until the end of the object.
 class LaterClock {
