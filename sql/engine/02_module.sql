@@ -77,6 +77,13 @@ create function atelier_internal.lane_counters()
 comment on function atelier_internal.lane_counters() is
     'What the worker of this database publishes of its busiest lanes each turn: orders in flight and how many the gate allows, state of the gate; orders begun, answered, refused (rate_limited) and failed since the worker started; tenants that wait with work and the sum of their weights; starts a second, as a moving average over about a minute.';
 
+create function atelier_internal.handlers_state()
+    returns table (pid integer, state text, job_id uuid, attempt_id bigint, since timestamptz)
+    language c volatile parallel unsafe set search_path = pg_catalog, pg_temp
+    as 'MODULE_PATHNAME', 'atelier_handlers_state';
+comment on function atelier_internal.handlers_state() is
+    'The processes of this database that run functions of users: state is starting, idle, running, stopping (its function is being ended) or leaving; job and attempt of the one that runs, since when it does or is there.';
+
 create function atelier_internal.wait_for_settling(p_milliseconds integer) returns void
     language c volatile strict parallel unsafe set search_path = pg_catalog, pg_temp
     as 'MODULE_PATHNAME', 'atelier_wait_for_settling';
@@ -125,3 +132,20 @@ comment on function atelier_internal.note_limits() is
 create function atelier_internal.note_wake() returns trigger
     language c set search_path = pg_catalog, pg_temp as 'MODULE_PATHNAME', 'atelier_note_wake';
 comment on function atelier_internal.note_wake() is 'Wakes the worker at commit.';
+
+create function atelier_internal.run_handler(p_function text, p_run_as text, p_client_id uuid, p_argument jsonb) returns jsonb
+    language c volatile parallel unsafe set search_path = pg_catalog, pg_temp
+    as 'MODULE_PATHNAME', 'atelier_run_handler';
+comment on function atelier_internal.run_handler(text, text, uuid, jsonb) is
+    'Calls a function of users (qualified name; takes jsonb, returns jsonb or void) as p_run_as in a security-restricted operation, for the client p_client_id (null: none), and undoes what it SET; whether the caller may use that role the caller of this has checked. 42501 where p_run_as is a superuser, 42704 where it does not exist, 42804 for another type, 21000 for several rows, 55000 inside such a function.';
+
+create function atelier_internal.in_handler() returns boolean
+    language c stable parallel restricted set search_path = pg_catalog, pg_temp
+    as 'MODULE_PATHNAME', 'atelier_in_handler';
+comment on function atelier_internal.in_handler() is 'Whether a function of a pipeline runs now, and this is called by it.';
+
+create function atelier_internal.current_extension() returns text
+    language c stable parallel restricted set search_path = pg_catalog, pg_temp
+    as 'MODULE_PATHNAME', 'atelier_current_extension';
+comment on function atelier_internal.current_extension() is
+    'The extension whose script is running, from CREATE or ALTER EXTENSION; null outside.';

@@ -29,6 +29,7 @@ create table atelier_internal.error_classes (
     counts text not null,
     cools_lane boolean not null default false,
     pauses_lane boolean not null default false,
+    may_be_billed boolean not null default false,
     description text not null,
     constraint valid_disposition check (disposition in ('give_back', 'retry', 'once_more', 'hold', 'final', 'cancel')),
     constraint valid_counts check (counts in ('attempt', 'crash', 'nothing'))
@@ -41,24 +42,29 @@ comment on column atelier_internal.error_classes.disposition is
 comment on column atelier_internal.error_classes.counts is 'What the failure is counted as: attempt, crash (three = quarantined) or nothing.';
 comment on column atelier_internal.error_classes.cools_lane is 'The lane rests until the time that the service named, or for a backoff.';
 comment on column atelier_internal.error_classes.pauses_lane is 'The lane is paused until somebody resumes it.';
+comment on column atelier_internal.error_classes.may_be_billed is
+    'A call that was sent and ended so may be on the bill, also where the service did not say what it used.';
 comment on column atelier_internal.error_classes.description is 'Meaning in one sentence.';
 
-insert into atelier_internal.error_classes (name, disposition, counts, cools_lane, pauses_lane, description) values
-    ('rate_limited',    'give_back', 'nothing', true,  false, 'The service asked for fewer requests; the attempt does not count.'),
-    ('overloaded',      'retry',     'attempt', false, false, 'The service could not take the request.'),
-    ('network',         'retry',     'attempt', false, false, 'The request never left this machine whole.'),
-    ('timeout',         'retry',     'attempt', false, false, 'One of the clocks of the call ran out.'),
-    ('outcome_unknown', 'hold',      'crash',   false, false, 'The service may have done, and billed, the work.'),
-    ('content_blocked', 'final',     'attempt', false, false, 'The service refuses this content.'),
-    ('invalid_request', 'final',     'attempt', false, false, 'The request cannot succeed as it is.'),
-    ('auth',            'final',     'attempt', false, true,  'The service refuses the credentials.'),
-    ('no_credit',       'final',     'attempt', false, true,  'The account has no money or quota left.'),
-    ('no_output',       'once_more', 'attempt', false, false, 'The service ended without a result.'),
-    ('invalid_output',  'once_more', 'attempt', false, false, 'The result is not what was asked for.'),
-    ('storage_failed',  'retry',     'attempt', false, false, 'The store did not take or give the bytes.'),
-    ('worker_lost',     'give_back', 'crash',   false, false, 'The process that ran the attempt is gone.'),
-    ('cancelled',       'cancel',    'nothing', false, false, 'Somebody cancelled the work.'),
-    ('expired',         'final',     'nothing', false, false, 'It was not begun by the time that was asked for.');
+insert into atelier_internal.error_classes (name, disposition, counts, cools_lane, pauses_lane, may_be_billed, description) values
+    ('rate_limited',    'give_back', 'nothing', true,  false, false, 'The service asked for fewer requests; the attempt does not count.'),
+    ('overloaded',      'retry',     'attempt', false, false, false, 'The service could not take the request.'),
+    ('network',         'retry',     'attempt', false, false, false, 'The request never left this machine whole.'),
+    ('timeout',         'retry',     'attempt', false, false, true,  'One of the clocks of the call ran out.'),
+    ('outcome_unknown', 'hold',      'crash',   false, false, true,  'The service may have done, and billed, the work.'),
+    ('content_blocked', 'final',     'attempt', false, false, true,  'The service refuses this content.'),
+    ('invalid_request', 'final',     'attempt', false, false, false, 'The request cannot succeed as it is.'),
+    ('auth',            'final',     'attempt', false, true, false,  'The service refuses the credentials.'),
+    ('no_credit',       'final',     'attempt', false, true, false,  'The account has no money or quota left.'),
+    ('no_output',       'once_more', 'attempt', false, false, true,  'The service ended without a result.'),
+    ('invalid_output',  'once_more', 'attempt', false, false, true,  'The result is not what was asked for.'),
+    ('storage_failed',  'retry',     'attempt', false, false, true,  'The store did not take or give the bytes.'),
+    ('worker_lost',     'give_back', 'crash',   false, false, true,  'The process that ran the attempt is gone.'),
+    ('cancelled',       'cancel',    'nothing', false, false, true,  'Somebody cancelled the work.'),
+    ('expired',         'final',     'nothing', false, false, false, 'It was not begun by the time that was asked for.'),
+    ('over_budget',     'hold',      'nothing', false, false, false, 'Its worst price is more than a budget has left; it goes on when there is room again.'),
+    ('price_unknown',   'hold',      'nothing', false, false, false, 'A budget applies, and nobody can say what it costs at worst.'),
+    ('handler_failed',  'retry',     'attempt', false, false, false, 'A SQL function of the pipeline raised an error, or gave an answer that cannot be used.');
 
 create table atelier_internal.pipelines (
     name text primary key,
@@ -66,7 +72,12 @@ create table atelier_internal.pipelines (
     subject_table text,
     on_failure text,
     redrive text,
-    built_in boolean not null default false
+    built_in boolean not null default false,
+    run_as text,
+    used_by text,
+    extension text,
+    defined_by text,
+    defined_at timestamptz
 );
 comment on table atelier_internal.pipelines is 'A kind of work: a named list of durable steps.';
 comment on column atelier_internal.pipelines.name is 'Name of the pipeline, as jobs carry it.';
@@ -78,6 +89,11 @@ comment on column atelier_internal.pipelines.on_failure is
 comment on column atelier_internal.pipelines.redrive is
     'Function (uuid[]) returning (job_id, new_job_id) that has the work of ended jobs done again; of those it leaves out nothing is left to do. Null: a job is enqueued again as it was, unless the pipeline has a subject_table.';
 comment on column atelier_internal.pipelines.built_in is 'Written by the extension script; excluded from dumps.';
+comment on column atelier_internal.pipelines.run_as is 'Role as which the functions of a pipeline that users defined run, in processes of their own; null: a pipeline of the engine itself.';
+comment on column atelier_internal.pipelines.used_by is 'Role whose members may enqueue its jobs, beside those of run_as; null: nobody else.';
+comment on column atelier_internal.pipelines.extension is 'Extension that registered it, while which is absent it is ignored; null: none.';
+comment on column atelier_internal.pipelines.defined_by is 'Role that defined it last.';
+comment on column atelier_internal.pipelines.defined_at is 'When that was.';
 
 create table atelier_internal.steps (
     pipeline text not null references atelier_internal.pipelines (name) on delete cascade,
@@ -90,11 +106,23 @@ create table atelier_internal.steps (
     timeout interval,
     max_attempts smallint,
     built_in boolean not null default false,
+    label text,
+    phase text,
+    handler text,
+    provider text,
+    model text,
+    request jsonb,
+    fan_out text,
+    on_child_failure text,
     primary key (pipeline, position),
     unique (pipeline, name),
     constraint valid_position check (position >= 1),
     constraint valid_timeout check (timeout > interval '0' and timeout <= interval '1 day'),
     constraint valid_max_attempts check (max_attempts between 1 and 100),
+    constraint valid_phase check (phase in ('prepare', 'action', 'settle') and label is not null or phase is null and label is null and handler is null),
+    constraint handler_runs_in_sql check (handler is null or action = 'sql'),
+    constraint valid_fan_out check (fan_out is null or action = 'sql'),
+    constraint valid_on_child_failure check (on_child_failure in ('fail', 'collect')),
     constraint valid_action check (action in ('ai.image', 'ai.json', 'ai.text', 'storage.put', 'storage.head', 'storage.delete', 'storage.list',
                                               'media.compose', 'media.variants', 'media.document', 'http.request', 'sql'))
 );
@@ -111,6 +139,14 @@ comment on column atelier_internal.steps.discard is
 comment on column atelier_internal.steps.timeout is 'Longest time for one attempt, at most 1 day; null: that of the provider, for embedded ones pg_atelier.job_timeout.';
 comment on column atelier_internal.steps.max_attempts is 'Attempts that count before the job fails; null: pg_atelier.max_attempts.';
 comment on column atelier_internal.steps.built_in is 'Written by the extension script; excluded from dumps.';
+comment on column atelier_internal.steps.label is 'Step that users defined, of which this row is a phase; null: of the engine itself.';
+comment on column atelier_internal.steps.phase is 'prepare, action or settle: each is done once, and remembered, by itself.';
+comment on column atelier_internal.steps.handler is 'Function (jsonb) of the users that this phase runs as pipelines.run_as; null: none.';
+comment on column atelier_internal.steps.provider is 'Provider of this step; null: that of the job.';
+comment on column atelier_internal.steps.model is 'Model of this step; null: that of the job.';
+comment on column atelier_internal.steps.request is 'Request of a step without a prepare function; null: the input of the job.';
+comment on column atelier_internal.steps.fan_out is 'Pipeline of the jobs that the answer of the function, an array of their inputs, makes; the next step begins when they have ended. Null: none.';
+comment on column atelier_internal.steps.on_child_failure is 'fail: the job ends with the first of these jobs that ends without success; collect: the next step sees what became of each.';
 
 create type atelier_internal.job_request as (
     subject_id uuid, client_id uuid, provider text, model text, input jsonb, waits_for uuid[]);

@@ -15,6 +15,7 @@ create table atelier_internal.lanes (
     gate_until timestamptz,
     gate_reason text,
     learned jsonb not null default '{}',
+    resumes integer not null default 0,
     created_at timestamptz not null default now(),
     unique (provider, model, key),
     constraint valid_max_in_flight check (max_in_flight between 1 and 100000),
@@ -45,6 +46,8 @@ comment on column atelier_internal.lanes.gate_until is 'Nothing is sent before t
 comment on column atelier_internal.lanes.gate_reason is 'What the service said when it last refused or failed, until the gate is recorded as open.';
 comment on column atelier_internal.lanes.learned is
     'What the worker learned of its pace: requests, tokens and images, each with count, window_ms and told (by the service itself), and in_flight.';
+comment on column atelier_internal.lanes.resumes is
+    'How often somebody resumed it: what the worker has learned before the last time is not recorded any more.';
 comment on column atelier_internal.lanes.created_at is 'First use.';
 
 create trigger note_wake after insert or update on atelier_internal.lanes
@@ -99,7 +102,7 @@ begin
     update atelier_internal.lanes l
        set paused_at = null, pause_reason = null, paused_until = null, gate = 'open', gate_until = null, gate_reason = null,
            -- A refusal that named a long time stays in force as a rate long after its rest.
-           learned = '{}'
+           learned = '{}', resumes = l.resumes + 1
      where l.provider = resume_lane.provider and l.model = coalesce(resume_lane.model, '');
     if not found then
         raise exception 'lane "%" with model "%" does not exist', resume_lane.provider, resume_lane.model
@@ -131,7 +134,10 @@ begin
                   hint = 'Name one of max_in_flight, requests_per_minute, tokens_per_minute and images_per_minute; the others stay as they are.';
     end if;
     if atelier_internal.is_embedded(set_lane_limit.provider)
-       or exists (select from atelier_internal.provider_servers s where s.name = set_lane_limit.provider) then
+       or exists (select from atelier_internal.provider_servers s where s.name = set_lane_limit.provider)
+       or exists (select from atelier_internal.pipelines p
+                   where p.run_as is not null
+                     and set_lane_limit.model = case set_lane_limit.provider when 'sql' then p.run_as when 'http' then p.name end) then
         perform atelier_internal.lane_for(set_lane_limit.provider, set_lane_limit.model);
     end if;
     update atelier_internal.lanes l

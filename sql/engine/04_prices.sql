@@ -8,11 +8,13 @@ create table atelier.prices (
     since timestamptz not null default now(),
     entered_at timestamptz not null default now(),
     entered_by text not null default current_user,
+    most_per_call numeric,
     primary key (provider, model, unit, since),
     constraint valid_price check (price >= 0 and price < 'Infinity'),
     constraint valid_per check (per > 0),
     constraint valid_currency check (currency ~ '^[A-Z]{3}$'),
-    constraint valid_since check (isfinite(since))
+    constraint valid_since check (isfinite(since)),
+    constraint valid_most_per_call check (most_per_call >= 0 and most_per_call < 'Infinity')
 );
 comment on table atelier.prices is
     'What providers charge, filled by the DBA. A unit without a row in force costs an unknown amount, which is not 0. A changed price is a new row with a later since.';
@@ -25,6 +27,12 @@ comment on column atelier.prices.currency is 'ISO 4217 code.';
 comment on column atelier.prices.since is 'From when on it holds, until a later row of the same provider, model and unit.';
 comment on column atelier.prices.entered_at is 'When it was entered.';
 comment on column atelier.prices.entered_by is 'Database role that entered it.';
+comment on column atelier.prices.most_per_call is
+    'Most units that one call can use, such as the output limit of the model: budgets reserve their price before the call. Null: as the request says, where it says it (see atelier.set_budget()).';
+
+-- What waits for a budget may wait for a price.
+create trigger note_wake after insert or update or delete on atelier.prices
+    for each statement execute function atelier_internal.note_wake();
 
 create function atelier_internal.price_usage(p_provider text, p_model text, p_usage jsonb, p_at timestamptz)
     returns table (unit text, quantity numeric, cost numeric, currency text)

@@ -88,7 +88,8 @@ begin
         return;
     end if;
     v_role := atelier_internal.caller();
-    select s.server_id, s.kind into v_server from atelier_internal.provider_servers s where s.name = p_provider;
+    select s.server_id, s.kind into v_server from atelier_internal.provider_servers s
+     where s.name = p_provider and not atelier_internal.is_action_lane(p_provider);
     if found and has_server_privilege(v_role, v_server.server_id, 'usage') then
         return;
     elsif found then

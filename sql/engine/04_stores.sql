@@ -23,12 +23,21 @@ create function atelier_internal.stays_elsewhere(p_store text, p_bucket text) re
 comment on function atelier_internal.stays_elsewhere(text, text) is
     'Whether an image is a photo at its library, of which no object is ours, also when that server was dropped: every object in a store of atelier_s3 is in a bucket.';
 
+create function atelier_internal.is_action_lane(p_provider text) returns boolean
+    language sql immutable strict parallel safe set search_path = pg_catalog, pg_temp
+    return p_provider in ('sql', 'http');
+comment on function atelier_internal.is_action_lane(text) is
+    'Whether this is no provider, but what stands in its place for functions of users (sql) and for requests to addresses of users (http).';
+
+-- Asked in every lease and settle: in PL/pgSQL its plan is kept.
 create function atelier_internal.is_paid(p_provider text) returns boolean
-    language sql stable strict parallel safe set search_path = pg_catalog, pg_temp
-begin atomic
-    select not atelier_internal.is_embedded(p_provider) and not atelier_internal.is_store(p_provider)
-           and not atelier_internal.is_photo_library(p_provider);
-end;
+    language plpgsql stable strict parallel safe set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return not atelier_internal.is_embedded(p_provider) and not atelier_internal.is_action_lane(p_provider)
+       and not exists (select from atelier_internal.provider_servers s where s.name = p_provider and s.kind in ('s3', 'unsplash'));
+end
+$$;
 comment on function atelier_internal.is_paid(text) is
     'Whether an attempt there may be billed, so that it is never simply done again. True also for a name that means nothing any more.';
 

@@ -47,16 +47,16 @@ create trigger note_tenants after insert or update or delete on atelier_internal
 
 create function atelier_internal.lane_limits()
     returns table (lane_id integer, max_in_flight integer, trusted boolean, requests_per_minute bigint, tokens_per_minute bigint,
-                   images_per_minute bigint, paused boolean, gate text, gate_until timestamptz, learned text)
+                   images_per_minute bigint, paused boolean, gate text, gate_until timestamptz, learned text, handled boolean, resumes integer)
     language sql stable set search_path = pg_catalog, pg_temp
 begin atomic
     select l.id, l.max_in_flight, l.trusted, l.requests_per_minute, l.tokens_per_minute, l.images_per_minute,
            l.paused_at is not null and (l.paused_until is null or l.paused_until > now())
            or exists (select from atelier_internal.pauses p where p.kind = 'queue' and (p.paused_until is null or p.paused_until > now())),
-           l.gate, l.gate_until, l.learned::text
+           l.gate, l.gate_until, l.learned::text, l.provider = 'sql', l.resumes
       from atelier_internal.lanes l;
 end;
-comment on function atelier_internal.lane_limits() is 'What the worker has to know of the lanes.';
+comment on function atelier_internal.lane_limits() is 'What the worker has to know of the lanes; handled: their orders are calls of functions of users, in handler processes.';
 
 create function atelier_internal.tenant_limits()
     returns table (tenant_id uuid, weight double precision, max_in_flight integer, paused boolean)
@@ -69,12 +69,15 @@ begin atomic
 end;
 comment on function atelier_internal.tenant_limits() is 'The tenants of which the worker has to know anything: every other one has weight 1 and no limit.';
 
-create function atelier_internal.record_lanes(p_lanes integer[], p_gates text[], p_until timestamptz[], p_learned text[]) returns integer[]
+create function atelier_internal.record_lanes(p_lanes integer[], p_gates text[], p_until timestamptz[], p_learned text[], p_resumes integer[]) returns integer[]
     language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$
 declare
-    -- One that somebody is just changing is recorded the next time.
-    v_free integer[] := array(select l.id from atelier_internal.lanes l where l.id = any (p_lanes) for no key update skip locked);
+    -- One that somebody is just changing is recorded the next time; one that somebody resumed, when the worker has heard of it.
+    v_free integer[] := array(
+        select l.id from atelier_internal.lanes l
+         where l.id = any (p_lanes) and (l.id, l.resumes) in (select r.lane_id, r.resumes from unnest(p_lanes, p_resumes) as r (lane_id, resumes))
+           for no key update skip locked);
 begin
     update atelier_internal.lanes l
        set gate = r.gate, gate_until = r.until, learned = r.learned::jsonb,
@@ -85,8 +88,8 @@ begin
     return v_free;
 end
 $$;
-comment on function atelier_internal.record_lanes(integer[], text[], timestamptz[], text[]) is
-    'Writes down what the worker learned of lanes and how their gates stand, for those who look and for the next worker. Returns the lanes of which that could be done; the others are locked.';
+comment on function atelier_internal.record_lanes(integer[], text[], timestamptz[], text[], integer[]) is
+    'Writes down what the worker learned of lanes and how their gates stand, for those who look and for the next worker; p_resumes says how often they had been resumed when it learned that. Returns the lanes of which that could be done; the others are locked, or were resumed since.';
 
 create function atelier.set_client_share(client_id uuid, weight numeric default null, max_in_flight integer default null) returns void
     language plpgsql volatile security definer set search_path = pg_catalog, pg_temp

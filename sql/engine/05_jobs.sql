@@ -33,6 +33,7 @@ create table atelier_internal.jobs (
     order_sequence bigint,
     tags text[],
     traceparent text,
+    parent_id uuid,
     constraint valid_namespace check (namespace in ('client', 'admin')),
     constraint valid_state check (state in ('waiting', 'leased', 'draining', 'held')),
     constraint leased_has_lease check (
@@ -54,7 +55,7 @@ comment on column atelier_internal.jobs.instance is 'Database that enqueued it; 
 comment on column atelier_internal.jobs.pipeline is 'Kind of work.';
 comment on column atelier_internal.jobs.step is 'Position of the step that runs next or now.';
 comment on column atelier_internal.jobs.state is 'waiting, leased, draining or held; finished jobs stand in history.';
-comment on column atelier_internal.jobs.reason is 'Why it is not running: deferred, retry, locked, dependency, order, outcome_unknown or paused.';
+comment on column atelier_internal.jobs.reason is 'Why it is not running: deferred, retry, locked, dependency, order, outcome_unknown, paused, pipeline_absent, over_budget or price_unknown.';
 comment on column atelier_internal.jobs.lane_id is 'The lane its current step goes through.';
 comment on column atelier_internal.jobs.priority is 'Lower goes first; 0 is normal.';
 comment on column atelier_internal.jobs.sequence is 'Sequence of its queue entry; null when it has none.';
@@ -80,6 +81,13 @@ comment on column atelier_internal.jobs.order_key is 'Jobs of one client with th
 comment on column atelier_internal.jobs.order_sequence is 'Its place among the jobs of its key.';
 comment on column atelier_internal.jobs.tags is 'Words of the application, to find it again.';
 comment on column atelier_internal.jobs.traceparent is 'Trace that it belongs to (W3C Trace Context), passed on to providers.';
+comment on column atelier_internal.jobs.parent_id is 'The job that made it by fan-out, and waits for its end; null: none.';
+
+create function atelier_internal.is_set_aside(p_reason text) returns boolean
+    language sql immutable parallel safe set search_path = pg_catalog, pg_temp
+    return p_reason in ('paused', 'pipeline_absent', 'over_budget', 'price_unknown');
+comment on function atelier_internal.is_set_aside(text) is
+    'Whether a job that is held for this reason comes back by itself: when its pipeline resumes or is there again, or when there is money for it.';
 
 create function atelier_internal.tenant_of(p_client_id uuid) returns uuid
     language sql immutable parallel safe set search_path = pg_catalog, pg_temp
@@ -128,7 +136,7 @@ create table atelier_internal.start_deadlines (
     primary key (instance, start_by, job_id)
 ) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0);
 comment on table atelier_internal.start_deadlines is
-    'Jobs that must begin by a time, while they wait for it or are held by the pause of their pipeline: the worker ends them then, also where nothing is leased.';
+    'Jobs that must begin by a time, while they wait for it or are held by the pause or the absence of their pipeline: the worker ends them then, also where nothing is leased.';
 comment on column atelier_internal.start_deadlines.instance is 'Instance of the job.';
 comment on column atelier_internal.start_deadlines.start_by is 'No attempt is begun after it.';
 comment on column atelier_internal.start_deadlines.job_id is 'The job.';
@@ -143,7 +151,7 @@ create table atelier_internal.parked_jobs (
     primary key (instance, pipeline, job_id)
 ) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0);
 comment on table atelier_internal.parked_jobs is
-    'Jobs that are held because their pipeline is paused, so that they stand in nobody''s way. The worker brings them back when it resumes.';
+    'Jobs that are held because their pipeline is paused, or its extension absent, so that they stand in nobody''s way. The worker brings them back when it resumes, or is there again.';
 comment on column atelier_internal.parked_jobs.instance is 'Instance of the job.';
 comment on column atelier_internal.parked_jobs.pipeline is 'Pipeline of the job.';
 comment on column atelier_internal.parked_jobs.job_id is 'The job.';
@@ -151,6 +159,7 @@ comment on column atelier_internal.parked_jobs.job_id is 'The job.';
 create table atelier_internal.job_dependencies (
     job_id uuid not null,
     depends_on uuid not null,
+    tolerant boolean not null default false,
     primary key (job_id, depends_on),
     constraint not_on_itself check (job_id <> depends_on)
 );
@@ -158,6 +167,8 @@ create index job_dependencies_depends_on on atelier_internal.job_dependencies (d
 comment on table atelier_internal.job_dependencies is 'Jobs that wait for others to complete.';
 comment on column atelier_internal.job_dependencies.job_id is 'The job that waits.';
 comment on column atelier_internal.job_dependencies.depends_on is 'The job that must complete first; when it fails, the waiting one fails with its reason.';
+
+comment on column atelier_internal.job_dependencies.tolerant is 'Whichever way it ends, the waiting one goes on.';
 
 create trigger note_dependency before insert on atelier_internal.job_dependencies
     for each row execute function atelier_internal.note_dependency();
@@ -186,10 +197,10 @@ comment on column atelier_internal.job_transitions.to_state is 'State after.';
 comment on column atelier_internal.job_transitions.meaning is 'What happened.';
 insert into atelier_internal.job_transitions (from_state, to_state, meaning) values
     ('waiting',  'leased',   'a worker leased it'),
-    ('waiting',  'held',     'it must not run before somebody decides, or its pipeline resumes'),
+    ('waiting',  'held',     'it must not run before somebody decides, or its pipeline resumes or is there again'),
     ('leased',   'waiting',  'retry, given back, or its next step'),
     ('leased',   'draining', 'its worker is gone, its executor still works'),
-    ('leased',   'held',     'its outcome is unknown'),
+    ('leased',   'held',     'its outcome is unknown, or no budget has room for it'),
     ('draining', 'waiting',  'the orphaned executor gave it back or completed the step'),
     ('draining', 'held',     'the orphaned executor left no receipt'),
     ('held',     'waiting',  'somebody released it');

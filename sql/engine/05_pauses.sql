@@ -1,4 +1,5 @@
--- Stopping and going on: a lane, everything, a client or a pipeline. What is under way goes on.
+-- Stopping and going on: a lane, everything, a client or a pipeline. What is under way goes on. A pipeline whose extension is absent
+-- stands still as a paused one does.
 
 create function atelier_internal.check_pause_end(p_until timestamptz) returns void
     language plpgsql stable set search_path = pg_catalog, pg_temp
@@ -98,6 +99,12 @@ end
 $$;
 comment on function atelier.resume_client(uuid) is 'Ends the pause of a client; false when it is not paused. 23503 for an unknown client.';
 
+create function atelier_internal.is_pipeline_present(p_pipeline text) returns boolean
+    language sql stable set search_path = pg_catalog, pg_temp
+    return exists (select from atelier_internal.pipelines p where p.name = p_pipeline and atelier_internal.is_present(p.extension));
+comment on function atelier_internal.is_pipeline_present(text) is
+    'Whether a pipeline is known, and the extension that brought it, if one did, is installed.';
+
 create function atelier_internal.require_pipeline(p_pipeline text) returns void
     language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
@@ -166,12 +173,29 @@ begin atomic
 end;
 comment on function atelier_internal.paused_pipelines() is 'The pipelines of which nothing begins at present.';
 
+create function atelier_internal.stopped_pipelines(p_pipelines text[]) returns text[]
+    language sql stable set search_path = pg_catalog, pg_temp
+begin atomic
+    select array(select n.name from unnest(p_pipelines) as n (name)
+                  where n.name = any (atelier_internal.paused_pipelines())
+                     or not exists (select from atelier_internal.pipelines p
+                                     where p.name = n.name
+                                       and (p.extension is null or exists (select from pg_extension e where e.extname = p.extension))));
+end;
+comment on function atelier_internal.stopped_pipelines(text[]) is
+    'Those of the pipelines of which nothing begins at present: they are paused, or the extension that brought them is absent, or nobody knows them.';
+
 create function atelier_internal.pipelines_to_resume() returns setof text
     language sql stable set search_path = pg_catalog, pg_temp
 begin atomic
     select p.name
       from atelier_internal.pipelines p
      where exists (select from atelier_internal.parked_jobs k where k.instance = atelier_internal.instance_id() and k.pipeline = p.name)
-       and p.name <> all (atelier_internal.paused_pipelines());
+       and p.name <> all (atelier_internal.paused_pipelines()) and atelier_internal.is_present(p.extension);
 end;
-comment on function atelier_internal.pipelines_to_resume() is 'The pipelines that are not paused any more and have jobs that are still held for it.';
+comment on function atelier_internal.pipelines_to_resume() is
+    'The pipelines that are neither paused nor absent any more and have jobs that are still held for it.';
+
+-- Held jobs of a pipeline that is registered again, or defined, come back at once.
+create trigger note_wake after insert or update on atelier_internal.pipelines
+    for each statement execute function atelier_internal.note_wake();

@@ -45,6 +45,18 @@ end
 $$;
 comment on function atelier_internal.defer(uuid[], timestamptz[], text) is 'Lets jobs without a queue entry wait until a time.';
 
+create function atelier_internal.block(p_jobs uuid[]) returns void
+    language plpgsql volatile set search_path = pg_catalog, pg_temp
+as $$
+begin
+    update atelier_internal.jobs j
+       set state = 'waiting', reason = 'dependency', run_after = null, token = null, epoch = null, attempt_id = null, attempt_ring = null,
+           image_id = null, sequence = null
+     where j.id = any (p_jobs);
+end
+$$;
+comment on function atelier_internal.block(uuid[]) is 'Lets jobs without a queue entry wait for those that they depend on.';
+
 create function atelier_internal.with_priority(p_priority smallint) returns atelier_internal.job_options[]
     language sql immutable parallel safe set search_path = pg_catalog, pg_temp
     return array[row(p_priority, null, null, null, null, null)::atelier_internal.job_options];
@@ -75,6 +87,7 @@ create function atelier_internal.enqueue_jobs(
 as $$
 declare
     v_max_attempts smallint;
+    v_without_provider boolean;
     v_ids uuid[];
     v_options atelier_internal.job_options[] := atelier_internal.options_for_each(p_options, coalesce(cardinality(p_requests), 0));
     v_places atelier_internal.ordered_place[];
@@ -84,13 +97,17 @@ begin
         raise exception 'run_after and start_by must be finite times'
             using errcode = 'invalid_parameter_value', hint = 'Leave out the one that does not matter.';
     end if;
-    select coalesce(s.max_attempts, atelier_internal.setting('max_attempts')::smallint) into v_max_attempts
-      from atelier_internal.steps s where s.pipeline = p_pipeline and s.position = 1;
+    select coalesce(s.max_attempts, atelier_internal.setting('max_attempts')::smallint), s.label is not null
+      into v_max_attempts, v_without_provider
+      from atelier_internal.steps s where s.pipeline = p_pipeline and s.position = 1 and atelier_internal.is_pipeline_present(p_pipeline);
     if not found then
         raise exception 'pipeline "%" does not exist or has no steps', p_pipeline
-            using errcode = 'undefined_object', hint = 'SELECT name FROM atelier_internal.pipelines lists them.';
+            using errcode = 'undefined_object',
+                  hint = 'SELECT name, extension FROM atelier_internal.pipelines lists them; one that an extension registered is there while that is installed.';
     end if;
-    perform atelier_internal.require_provider(d.provider) from (select distinct r.provider from unnest(p_requests) r) d;
+    perform atelier_internal.require_provider(d.provider)
+       from (select distinct r.provider from unnest(p_requests) r) d
+      where not (v_without_provider and atelier_internal.is_action_lane(d.provider));
     select array_agg(atelier_internal.uuid_v7() order by g) into v_ids
       from generate_series(1, cardinality(p_requests)) g;
     v_places := atelier_internal.take_places(p_requests, v_options);

@@ -14,10 +14,10 @@ create table atelier_internal.idempotency_keys (
 create index idempotency_keys_expire on atelier_internal.idempotency_keys (expires_at);
 comment on table atelier_internal.idempotency_keys is
     'Which request stands behind a key of a client. A key that has expired may stand for another one; the worker removes it.';
-comment on column atelier_internal.idempotency_keys.client_id is 'The client.';
+comment on column atelier_internal.idempotency_keys.client_id is 'The client, as tenant_of() gives it.';
 comment on column atelier_internal.idempotency_keys.key is 'The key, of the client''s choice.';
 comment on column atelier_internal.idempotency_keys.input_hash is 'SHA-256 of what was asked for with it.';
-comment on column atelier_internal.idempotency_keys.asset_id is 'The asset that came of it.';
+comment on column atelier_internal.idempotency_keys.asset_id is 'The asset that came of it; for a job of a pipeline of users, an id of nothing else.';
 comment on column atelier_internal.idempotency_keys.job_id is 'The job that came of it; null: a draft, or the call is still under way.';
 comment on column atelier_internal.idempotency_keys.created_at is 'When the key was first used for it.';
 comment on column atelier_internal.idempotency_keys.expires_at is 'Until when it stands for that: pg_atelier.idempotency_ttl later.';

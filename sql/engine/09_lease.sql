@@ -169,12 +169,18 @@ comment on function atelier_internal.expire_jobs(uuid[]) is 'Ends locked jobs th
 create function atelier_internal.set_aside(p_jobs uuid[]) returns void
     language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$
+declare
+    v_pipelines text[];
+    v_absent text[];
 begin
     perform atelier_internal.expire_jobs(array(
         select j.id from atelier_internal.jobs j where j.id = any (p_jobs) and j.state = 'waiting' and j.step = 1 and j.start_by <= now()));
+    v_pipelines := array(select distinct j.pipeline from atelier_internal.jobs j where j.id = any (p_jobs));
+    v_absent := array(select n.name from unnest(v_pipelines) as n (name) where not atelier_internal.is_pipeline_present(n.name));
     with parked as (
-        update atelier_internal.jobs j set state = 'held', reason = 'paused', sequence = null
-         where j.id = any (p_jobs) and j.state = 'waiting' and j.pipeline = any (atelier_internal.paused_pipelines())
+        update atelier_internal.jobs j
+           set state = 'held', reason = case when j.pipeline = any (v_absent) then 'pipeline_absent' else 'paused' end, sequence = null
+         where j.id = any (p_jobs) and j.state = 'waiting' and j.pipeline = any (atelier_internal.stopped_pipelines(v_pipelines))
         returning j.instance, j.pipeline, j.id
     )
     insert into atelier_internal.parked_jobs (instance, pipeline, job_id)
@@ -183,7 +189,7 @@ begin
 end
 $$;
 comment on function atelier_internal.set_aside(uuid[]) is
-    'Of locked jobs whose turn has come: ends those that should have begun earlier, and holds those whose pipeline is paused.';
+    'Of locked jobs whose turn has come: ends those that should have begun earlier, and holds those whose pipeline is paused or absent.';
 
 create function atelier_internal.take_leases(p_epoch bigint, p_claimed atelier_internal.claimed[])
     returns atelier_internal.leased[]
@@ -192,21 +198,27 @@ create function atelier_internal.take_leases(p_epoch bigint, p_claimed atelier_i
 as $$
 declare
     v_ring smallint := atelier_internal.ring_slot(now());
-    -- A job that somebody is just cancelling is locked: leave its entry to them, the sweep finds it should they roll back.
-    v_free uuid[] := array(
-        select j.id from atelier_internal.jobs j
-         where j.id = any (array(select c.job_id from unnest(p_claimed) c)) and j.state = 'waiting'
-           for update skip locked);
-    v_locked uuid[] := atelier_internal.jobs_with_locked_subjects(v_free);
-    v_paused text[] := atelier_internal.paused_pipelines();
+    v_free uuid[];
+    v_pipelines text[];
+    v_stopped text[];
+    v_locked uuid[];
     v_leased atelier_internal.leased[];
 begin
+    -- A job that somebody is just cancelling is locked: leave its entry to them, the sweep finds it should they roll back.
+    with mine as materialized (
+        select j.id, j.pipeline from atelier_internal.jobs j
+         where j.id = any (array(select c.job_id from unnest(p_claimed) c)) and j.state = 'waiting'
+           for update skip locked
+    )
+    select coalesce(array_agg(m.id), '{}'), coalesce(array_agg(distinct m.pipeline), '{}') into v_free, v_pipelines from mine m;
+    v_locked := atelier_internal.jobs_with_locked_subjects(v_free);
+    v_stopped := atelier_internal.stopped_pipelines(v_pipelines);
     with changed as (
         update atelier_internal.jobs j
            set state = 'leased', reason = null, sequence = null, attempts = j.attempts + 1, epoch = p_epoch,
                token = atelier_internal.random_token(), attempt_id = nextval('atelier_internal.attempt_sequence'),
                attempt_ring = v_ring, image_id = gen_random_uuid()
-         where j.id = any (v_free) and j.id <> all (v_locked) and j.pipeline <> all (v_paused)
+         where j.id = any (v_free) and j.id <> all (v_locked) and j.pipeline <> all (v_stopped)
            and (j.start_by is null or j.start_by > now() or j.step > 1)
         returning j.ctid as tid, j.*
     ), recorded as (
@@ -248,7 +260,7 @@ begin
             select l.job_id, l.created_by, n.word, n.name
               from unnest(p_leased) l
              cross join lateral (values ('provider', l.provider), ('store', l.input ->> 'store'), ('store', l.input #>> '{source,store}')) n (word, name)
-             where not atelier_internal.is_embedded(n.name)
+             where not atelier_internal.is_embedded(n.name) and not atelier_internal.is_action_lane(n.name)
         ), refused as materialized (
             select d.word, d.name, d.created_by, atelier_internal.provider_refusal(d.name, d.created_by, d.word) as refusal
               from (select distinct n.word, n.name, n.created_by from named n) d
@@ -265,7 +277,8 @@ comment on function atelier_internal.refuse_providers(atelier_internal.leased[])
 
 create function atelier_internal.lease(p_epoch bigint, p_lanes integer[], p_tenants uuid[], p_priorities smallint[],
                                        p_watermarks bigint[], p_takes integer[], p_busy_lanes integer[], p_in_flight integer[])
-    returns table (attempt_id bigint, lane_id integer, tenant_id uuid, priority smallint, sequence bigint, timeout_ms integer, order_text text, paid boolean)
+    returns table (attempt_id bigint, lane_id integer, tenant_id uuid, priority smallint, sequence bigint, timeout_ms integer, order_text text, paid boolean,
+                   handled boolean)
     language plpgsql volatile
     set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan
 as $$
@@ -299,24 +312,28 @@ begin
              group by l.pipeline, l.step) g
       left join atelier_internal.steps s on s.pipeline = g.pipeline and s.position = g.step
      cross join lateral atelier_internal.prepare_group(s.prepare, g.leases) p;
+    v_prepared := atelier_internal.reserve(v_leased, v_prepared);
 
     return query
     select l.attempt_id, c.lane_id, c.tenant_id, c.priority, c.sequence, t.timeout_ms,
+           -- The worker reads the lease where it stands, in the first place: jsonb puts the shortest keys first.
            case when p.job_id is not null then
                 left((jsonb_build_object(
                     'lease', jsonb_build_object('job', l.job_id, 'tid', l.tid::text, 'attempt', l.attempt_id,
                                                 'ring', atelier_internal.ring_slot(now()), 'token', l.token, 'lane', l.lane_id),
                     'action', s.action, 'provider', l.provider, 'model', l.model, 'timeout_ms', t.timeout_ms)
+                    || case when s.action = 'http.request' then jsonb_build_object('position', l.step) else '{}' end
                     || case when l.traceparent is null then '{}' else jsonb_build_object('traceparent', l.traceparent) end)::text, -1)
                 || ', "request": ' || p.request || '}'
            end,
-           l.provider = any (v_paid)
+           l.provider = any (v_paid), s.handler is not null
       from unnest(v_claimed) c
       left join unnest(v_leased) l on l.job_id = c.job_id
       left join unnest(v_prepared) p on p.job_id = c.job_id and p.request is not null and p.error_class is null
       left join atelier_internal.steps s on s.pipeline = l.pipeline and s.position = l.step
      cross join lateral (
-           select (extract(epoch from coalesce(s.timeout, atelier_internal.provider_option(l.provider, 'timeout')::interval,
+           select (extract(epoch from coalesce(s.timeout, case when s.handler is not null then atelier_internal.setting('handler_timeout')::interval end,
+                                                atelier_internal.provider_option(l.provider, 'timeout')::interval,
                                                 atelier_internal.setting('job_timeout')::interval)) * 1000)::integer) t (timeout_ms);
 
     select array_agg(row(l.job_id, l.attempt_id, atelier_internal.ring_slot(now()), l.token, 'failed', false, 0, null, null,
@@ -332,4 +349,4 @@ begin
 end
 $$;
 comment on function atelier_internal.lease(bigint, integer[], uuid[], smallint[], bigint[], integer[], integer[], integer[]) is
-    'Leases jobs of flows (lane, tenant, priority) beyond their watermarks, of each as many as it may take, from lanes with room, writes their attempts, and returns their orders. A row without order text consumed its queue entry only; paid: a provider bills it.';
+    'Leases jobs of flows (lane, tenant, priority) beyond their watermarks, of each as many as it may take, from lanes with room, writes their attempts, and returns their orders. A row without order text consumed its queue entry only; paid: a provider bills it; handled: a function of users does it, in a handler process.';

@@ -41,12 +41,14 @@ $$;
 comment on function atelier_internal.call_hook(text, atelier_internal.failure[]) is
     'Calls a pipeline''s on_failure function; a job for which it raises is alone in not being told, with an alert.';
 
-create function atelier_internal.release_dependents(p_completed uuid[]) returns integer
+create function atelier_internal.release_dependents(p_completed uuid[], p_ended uuid[] default '{}') returns integer
     language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_waiting uuid[] := array(
-        select distinct d.job_id from atelier_internal.job_dependencies d where d.depends_on = any (p_completed));
+        select d.job_id from atelier_internal.job_dependencies d where d.depends_on = any (p_completed)
+        union
+        select d.job_id from atelier_internal.job_dependencies d where d.depends_on = any (p_ended) and d.tolerant);
     v_mine uuid[];
     v_free uuid[];
 begin
@@ -56,7 +58,7 @@ begin
     v_mine := atelier_internal.lock_jobs(v_waiting);
     with gone as (
         delete from atelier_internal.job_dependencies d
-         where d.depends_on = any (p_completed) and d.job_id = any (v_mine)
+         where (d.depends_on = any (p_completed) or d.depends_on = any (p_ended) and d.tolerant) and d.job_id = any (v_mine)
         returning d.job_id, d.depends_on
     )
     select array_agg(distinct g.job_id) into v_free
@@ -77,15 +79,15 @@ begin
     return cardinality(v_waiting) - cardinality(v_mine);
 end
 $$;
-comment on function atelier_internal.release_dependents(uuid[]) is
-    'Lets the jobs run that waited only for these. Returns how many are left because somebody holds them locked.';
+comment on function atelier_internal.release_dependents(uuid[], uuid[]) is
+    'Lets the jobs run that waited only for these: for jobs that completed, or for the end of jobs that ended otherwise (p_ended), however that was. Returns how many are left because somebody holds them locked.';
 
 create function atelier_internal.fail_dependents(p_ended uuid[]) returns integer
     language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_waiting uuid[] := array(
-        select distinct d.job_id from atelier_internal.job_dependencies d where d.depends_on = any (p_ended));
+        select distinct d.job_id from atelier_internal.job_dependencies d where d.depends_on = any (p_ended) and not d.tolerant);
     v_mine uuid[];
 begin
     if v_waiting = '{}' then
@@ -100,7 +102,7 @@ begin
                             'a job it needs does not exist'))::atelier_internal.finished
           from atelier_internal.job_dependencies d
           left join atelier_internal.history_failed h on h.job_id = d.depends_on
-         where d.job_id = any (v_mine) and d.depends_on = any (p_ended)
+         where d.job_id = any (v_mine) and d.depends_on = any (p_ended) and not d.tolerant
          order by d.job_id, d.depends_on));
     return cardinality(v_waiting) - cardinality(v_mine);
 end
@@ -116,6 +118,7 @@ declare
     v_completed uuid[];
     v_ended atelier_internal.failure[];
     v_places atelier_internal.ordered_place[];
+    v_children uuid[];
 begin
     select array_agg(f.job_id), array_agg(f.job_id) filter (where f.state = 'completed')
       into v_ids, v_completed
@@ -153,7 +156,7 @@ begin
          where e.start_by is not null and d.instance = e.instance and d.start_by = e.start_by and d.job_id = e.id
     ), unparked as (
         delete from atelier_internal.parked_jobs p using ended e
-         where e.state = 'held' and e.reason = 'paused' and p.instance = e.instance and p.pipeline = e.pipeline and p.job_id = e.id
+         where e.state = 'held' and e.reason in ('paused', 'pipeline_absent') and p.instance = e.instance and p.pipeline = e.pipeline and p.job_id = e.id
     ), told as (
         insert into atelier_internal.events (kind, client_id, subject_id, job_id, data)
         select 'job.' || e.ended_as, e.client_id, e.subject_id, e.id,
@@ -164,15 +167,28 @@ begin
     select array_agg(row(e.id, e.subject_id, e.client_id, e.ended_as, e.error_class, e.error_message)::atelier_internal.failure
                      order by e.id) filter (where e.ended_as <> 'completed'),
            array_agg(row(atelier_internal.tenant_of(e.client_id), e.order_key, e.order_sequence, null, null)::atelier_internal.ordered_place)
-               filter (where e.order_key is not null)
-      into v_ended, v_places
+               filter (where e.order_key is not null),
+           array_agg(e.id) filter (where e.parent_id is not null)
+      into v_ended, v_places, v_children
       from ended e;
+    if v_children is not null then
+        update atelier_internal.job_children c set state = f.state, error_class = f.error_class, error_message = f.error_message
+          from unnest(p_finished) f
+         where c.job_id = any (v_children) and c.job_id = f.job_id;
+    end if;
 
     if v_places is not null then
         perform atelier_internal.leave_places(v_places);
     end if;
+    if exists (select from atelier_internal.budget_holds) then
+        -- One that had been brought back leaves its room to others.
+        with gone as (
+            delete from atelier_internal.budget_holds h where h.job_id = any (v_ids) returning h.budget_id, h.returned
+        )
+        insert into atelier_internal.budget_checks (budget_id) select distinct g.budget_id from gone g where g.returned;
+    end if;
 
-    if v_completed is not null and atelier_internal.release_dependents(v_completed) > 0 then
+    if atelier_internal.release_dependents(coalesce(v_completed, '{}'), array(select e.job_id from unnest(v_ended) e)) > 0 then
         perform atelier_internal.note_unresolved();
     end if;
     if v_ended is null then
@@ -189,7 +205,8 @@ begin
 
     delete from atelier_internal.job_dependencies d
      where d.job_id = any (array(select e.job_id from unnest(v_ended) e));
-    if atelier_internal.fail_dependents(array(select e.job_id from unnest(v_ended) e)) > 0 then
+    if atelier_internal.fail_dependents(array(select e.job_id from unnest(v_ended) e))
+       + atelier_internal.end_children(array(select e.job_id from unnest(v_ended) e)) > 0 then
         perform atelier_internal.note_unresolved();
     end if;
 end
@@ -204,6 +221,7 @@ declare
     v_group record;
     v_last uuid[];
     v_next uuid[];
+    v_defined uuid[];
 begin
     for v_group in
         select s.settle,
@@ -218,9 +236,11 @@ begin
         execute format('select %s($1)', v_group.settle) using v_group.settlements;
     end loop;
 
-    select array_agg(j.id) filter (where n.position is null), array_agg(j.id) filter (where n.position is not null)
-      into v_last, v_next
+    select array_agg(j.id) filter (where s.label is null and n.position is null),
+           array_agg(j.id) filter (where s.label is null and n.position is not null), array_agg(j.id) filter (where s.label is not null)
+      into v_last, v_next, v_defined
       from atelier_internal.jobs j
+      left join atelier_internal.steps s on s.pipeline = j.pipeline and s.position = j.step
       left join atelier_internal.steps n on n.pipeline = j.pipeline and n.position = j.step + 1
      where j.id = any (array(select r.job_id from unnest(p_results) r));
     if v_next is not null then
@@ -234,6 +254,9 @@ begin
     if v_last is not null then
         perform atelier_internal.finish_jobs(array(
             select row(l.id, 'completed', null, null)::atelier_internal.finished from unnest(v_last) l (id)));
+    end if;
+    if v_defined is not null then
+        perform atelier_internal.settle_defined(array(select r from unnest(p_results) r where r.job_id = any (v_defined)));
     end if;
 end
 $$;
@@ -252,8 +275,10 @@ begin
         with judged as (
             select j.id, j.attempts, j.crashes, j.max_attempts, o.error_message, o.retry_after_ms,
                    coalesce(c.name, 'invalid_output') as class,
-                   case when o.outcome = 'not_sent' then 'give_back' else coalesce(c.disposition, 'once_more') end as disposition,
-                   case when o.outcome = 'not_sent' then 'nothing'
+                   -- Whose lane is no service cannot let it rest: the job itself waits.
+                   c.name = 'rate_limited' and atelier_internal.is_action_lane(j.provider) as waits_itself,
+                   case when o.outcome = 'not_sent' or g.went then 'give_back' else coalesce(c.disposition, 'once_more') end as disposition,
+                   case when o.outcome = 'not_sent' or g.went then 'nothing'
                         when o.attempt_id = any (p_excused) and c.disposition = 'retry' then 'nothing'
                         else coalesce(c.counts, 'attempt') end as counts,
                    exists (select from atelier_internal.attempts a
@@ -264,6 +289,8 @@ begin
               from unnest(p_failed) o
               join atelier_internal.jobs j on j.id = o.job_id
               left join atelier_internal.error_classes c on c.name = o.error_class
+             -- Its function went with an extension that was just dropped: the job is held until both are there again.
+             cross join lateral (select o.error_class = 'handler_failed' and not atelier_internal.is_pipeline_present(j.pipeline)) as g (went)
              where j.id = any (array(select f.job_id from unnest(p_failed) f))
         )
         select row(d.id,
@@ -272,6 +299,7 @@ begin
                         when d.disposition = 'hold' and d.policy = 'retry' then 'retry'
                         when d.disposition = 'hold' then 'held'
                         when d.disposition = 'give_back' and d.counts = 'crash' and d.crashes >= 1 then 'retry'
+                        when d.waits_itself then 'retry'
                         when d.disposition = 'give_back' then 'give_back'
                         when d.disposition = 'retry' and (d.counts = 'nothing' or d.attempts < d.max_attempts) then 'retry'
                         when d.disposition = 'once_more' and not d.seen_before and d.attempts < d.max_attempts then 'retry'
@@ -298,7 +326,7 @@ begin
           from unnest(p_failed) o
           join atelier_internal.jobs j on j.id = o.job_id
           left join atelier_internal.error_classes c on c.name = o.error_class
-         where (o.outcome = 'failed' and (c.cools_lane or c.disposition in ('retry', 'hold')) or o.outcome = 'not_sent' and o.retry_after_ms > 0)
+         where (o.outcome = 'failed' and (c.cools_lane or c.disposition in ('retry', 'hold') and c.counts <> 'nothing') or o.outcome = 'not_sent' and o.retry_after_ms > 0)
            and j.id = any (array(select x.job_id from unnest(p_failed) x))
          group by j.lane_id
     ), free as materialized (

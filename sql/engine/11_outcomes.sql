@@ -8,6 +8,7 @@ create function atelier_internal.close_attempts(p_outcomes atelier_internal.outc
 as $$
 declare
     v_ring smallint;
+    v_billed atelier_internal.billed[];
 begin
     if p_stale then
         -- No job is locked: an erasure that is under way decides first whom the ledger names.
@@ -16,13 +17,26 @@ begin
             for no key update of a;
     end if;
     -- What an attempt used is entered once, also when two answers tell of it.
-    insert into atelier_internal.ledger (client_id, job_id, attempt_id, provider, model, unit, quantity, cost, currency)
-    select a.client_id, o.job_id, o.attempt_id, l.provider, l.model, u.unit, u.quantity, u.cost, u.currency
-      from unnest(p_outcomes) o
-      join atelier_internal.attempts a on a.id = o.attempt_id and a.ring = o.ring and a.token = o.token and a.usage is null
-      join atelier_internal.lanes l on l.id = a.lane_id
-     cross join lateral atelier_internal.price_usage(l.provider, l.model, o.usage, a.leased_at) u
-     where jsonb_typeof(o.usage) = 'array';
+    with entered as (
+        insert into atelier_internal.ledger (client_id, job_id, attempt_id, provider, model, unit, quantity, cost, currency)
+        select a.client_id, o.job_id, o.attempt_id, l.provider, l.model, u.unit, u.quantity, u.cost, u.currency
+          from unnest(p_outcomes) o
+          join atelier_internal.attempts a on a.id = o.attempt_id and a.ring = o.ring and a.token = o.token and a.usage is null
+          join atelier_internal.lanes l on l.id = a.lane_id
+         cross join lateral atelier_internal.price_usage(l.provider, l.model, o.usage, a.leased_at) u
+         where jsonb_typeof(o.usage) = 'array'
+        returning client_id, attempt_id, provider, model, cost, currency
+    ), named as materialized (
+        select distinct e.provider from entered e
+    ), paid as materialized (
+        select n.provider from named n where atelier_internal.is_paid(n.provider)
+    )
+    select array_agg(row(g.attempt_id, g.client_id, g.provider, g.model, g.currency, g.cost)::atelier_internal.billed)
+      into v_billed
+      from (select e.attempt_id, e.client_id, e.provider, e.model, case when e.cost is not null then e.currency end as currency, sum(e.cost) as cost
+              from entered e join paid p on p.provider = e.provider
+             group by 1, 2, 3, 4, 5) g;
+    perform atelier_internal.reconcile(p_outcomes, v_billed, p_stale);
 
     for v_ring in select distinct o.ring from unnest(p_outcomes) o loop
         update atelier_internal.attempts a
@@ -33,7 +47,8 @@ begin
                -- The words could name a client that was erased meanwhile.
                error_message = case when p_stale and atelier_internal.is_tombstone(a.client_id) then null else o.error_message end,
                usage = coalesce(o.usage, a.usage),
-               duration_ms = o.duration_ms, finished_at = now()
+               -- A function of users ends in the transaction that it began in.
+               duration_ms = o.duration_ms, finished_at = clock_timestamp()
           from unnest(p_outcomes) o
          where a.ring = v_ring and a.id = any (array(select x.attempt_id from unnest(p_outcomes) x))
            and a.id = o.attempt_id and a.token = o.token

@@ -63,6 +63,13 @@ begin
                    coalesce(v_alert.message, 'it is tried again and again.')),
             coalesce(v_alert.hint || ' ', '')
             || format('Nothing is bought again when the store is back. SELECT atelier.cancel_job(%L); gives the picture up.', p_job.id), null, null)::atelier_internal.explanation;
+    elsif p_job.state = 'leased' and p_job.provider = 'sql'
+          and not exists (select from atelier_internal.handlers_state() h where h.attempt_id = p_job.attempt_id) then
+        return row(p_job.state, 'handlers_busy',
+            format('Its function waits for a process to run in: %s of at most %s are at work, and the functions of one role never take all of several.',
+                   (select count(*) from atelier_internal.handlers_state() h where h.attempt_id is not null), atelier_internal.setting('handlers')),
+            format('The end of what they do, which atelier.handlers shows; or a higher pg_atelier.handlers; or SELECT atelier.cancel_job(%L);', p_job.id),
+            null, null)::atelier_internal.explanation;
     elsif p_job.state = 'leased' then
         return row(p_job.state, null,
             format('Attempt %s is under way since %s.', p_job.attempt_id,
@@ -80,12 +87,33 @@ end
 $$;
 comment on function atelier_internal.explain_under_way(atelier_internal.jobs) is 'What is known of a job with an attempt under way; null for any other.';
 
+create function atelier_internal.explain_absent(p_job atelier_internal.jobs) returns atelier_internal.explanation
+    language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_extension text;
+begin
+    if atelier_internal.is_pipeline_present(p_job.pipeline) then
+        return null;
+    end if;
+    select p.extension into v_extension from atelier_internal.pipelines p where p.name = p_job.pipeline;
+    return row(p_job.state, 'pipeline_absent',
+        case when v_extension is null then format('Its pipeline %s is not defined in this database.', p_job.pipeline)
+             else format('Its pipeline %s was registered by extension %s, which is not installed in this database.', p_job.pipeline, v_extension) end,
+        case when v_extension is null then format('The definition of pipeline %s, by atelier.define_pipeline() or by the extension that brings it.', p_job.pipeline)
+             else format('CREATE EXTENSION %I;', v_extension) end
+            || format(' Then it goes on by itself. SELECT atelier.cancel_job(%L); ends it.', p_job.id), null, null)::atelier_internal.explanation;
+end
+$$;
+comment on function atelier_internal.explain_absent(atelier_internal.jobs) is 'That the pipeline of a job is not there, and what brings it; null when it is.';
+
 create function atelier_internal.explain_held(p_job atelier_internal.jobs) returns atelier_internal.explanation
     language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_last record;
     v_pause atelier_internal.pauses;
+    v_absence atelier_internal.explanation;
 begin
     if p_job.reason = 'outcome_unknown' then
         select a.id, a.error_message into v_last from atelier_internal.attempts a
@@ -95,10 +123,16 @@ begin
                    p_job.provider, coalesce(v_last.id::text, '(forgotten)'), coalesce(v_last.error_message, 'no message is left')),
             format('SELECT atelier.resolve_unknown(%1$L::uuid, ''retry''); runs it again and may be billed a second time. SELECT atelier.resolve_unknown(%1$L::uuid, ''fail''); ends it.',
                    p_job.id), null, null)::atelier_internal.explanation;
-    elsif p_job.reason = 'paused' then
+    elsif p_job.reason in ('over_budget', 'price_unknown') then
+        return atelier_internal.explain_money(p_job);
+    elsif p_job.reason in ('paused', 'pipeline_absent') then
+        v_absence := atelier_internal.explain_absent(p_job);
         v_pause := atelier_internal.pause_of('pipeline', p_job.pipeline);
-        if v_pause.kind is null then
-            return row(p_job.state, p_job.reason, format('Its turn came while pipeline %s was paused, which is over.', p_job.pipeline),
+        if v_absence.state is not null then
+            return v_absence;
+        elsif v_pause.kind is null then
+            return row(p_job.state, p_job.reason, format('Its turn came while pipeline %s was %s, which is over.', p_job.pipeline,
+                                                         case p_job.reason when 'paused' then 'paused' else 'not there' end),
                        'The worker brings it back, a few thousand jobs at a time.', null, null)::atelier_internal.explanation;
         end if;
         return row(p_job.state, p_job.reason,
@@ -137,12 +171,39 @@ end
 $$;
 comment on function atelier_internal.explain_order(atelier_internal.jobs) is 'Which jobs of its key are before a job that keeps their order.';
 
+create function atelier_internal.explain_children(p_job atelier_internal.jobs) returns atelier_internal.explanation
+    language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_made record;
+begin
+    select count(*) as jobs, count(*) filter (where c.state is null) as live, (min(c.job_id::text) filter (where c.state is null))::uuid as first,
+           min(s.fan_out) as pipeline, min(s.label) as label, min(s.on_child_failure) as policy
+      into v_made
+      from atelier_internal.job_children c
+      left join atelier_internal.steps s on s.pipeline = p_job.pipeline and s.position = c.position
+     where c.parent_id = p_job.id and c.position = p_job.step - 1;
+    if v_made.live = 0 then
+        return row(p_job.state, 'dependency', format('All %s job(s) that its step "%s" made have ended.', v_made.jobs, v_made.label),
+                   'The worker lets it go.', null, now())::atelier_internal.explanation;
+    end if;
+    return row(p_job.state, 'dependency',
+        format('Of %s job(s) of pipeline %s that its step "%s" made, %s have not ended.', v_made.jobs, v_made.pipeline, v_made.label, v_made.live),
+        format('Their end%s SELECT * FROM atelier.explain_job(%L); says what the first of them waits for, SELECT * FROM atelier.child_results(%L); what became of each.',
+               case v_made.policy when 'collect' then ', whichever it is.' else '; should one end without success, it ends with the same reason.' end,
+               v_made.first, p_job.id), null, null)::atelier_internal.explanation;
+end
+$$;
+comment on function atelier_internal.explain_children(atelier_internal.jobs) is 'How many of the jobs that a job made it waits for.';
+
 create function atelier_internal.explain_blocked(p_job atelier_internal.jobs) returns atelier_internal.explanation
     language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 begin
     if p_job.reason = 'order' then
         return atelier_internal.explain_order(p_job);
+    elsif p_job.reason = 'dependency' and exists (select from atelier_internal.job_children c where c.parent_id = p_job.id and c.position = p_job.step - 1) then
+        return atelier_internal.explain_children(p_job);
     elsif p_job.reason = 'dependency' then
         return row(p_job.state, 'dependency',
             format('It waits for %s.', (select string_agg('job ' || d.depends_on, ', ' order by d.depends_on)

@@ -19,7 +19,11 @@ create function atelier_internal.explain_pause(p_job atelier_internal.jobs, p_la
 as $$
 declare
     v_pause atelier_internal.pauses := atelier_internal.pause_of('queue', '');
+    v_absence atelier_internal.explanation := atelier_internal.explain_absent(p_job);
 begin
+    if v_absence.state is not null then
+        return v_absence;
+    end if;
     if v_pause.kind is not null then
         return row(p_job.state, 'queue_paused', format('Everything is paused since %s: %s.', v_pause.paused_at, v_pause.reason),
                    atelier_internal.resumed_by('SELECT atelier.resume_queue();', v_pause.paused_until), null, v_pause.paused_until)::atelier_internal.explanation;

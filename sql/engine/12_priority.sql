@@ -12,6 +12,7 @@ begin
         return false;
     end if;
     update atelier_internal.jobs j set priority = v_priority where j.id = v_job.id;
+    update atelier_internal.budget_holds h set priority = v_priority where h.job_id = v_job.id;
     -- It keeps its sequence: among those of its new priority it stands where its time of waiting puts it.
     with gone as (
         delete from atelier_internal.queue_entries q

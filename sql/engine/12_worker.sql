@@ -155,7 +155,7 @@ begin
     perform atelier_internal.expire_jobs(array(
         select j.id from atelier_internal.jobs j
          where j.id = any (v_mine) and j.step = 1 and j.start_by <= now()
-           and (j.state = 'waiting' or j.state = 'held' and j.reason = 'paused')));
+           and (j.state = 'waiting' or j.state = 'held' and atelier_internal.is_set_aside(j.reason))));
     -- One that is under way has begun; should it come back, its deadline does.
     delete from atelier_internal.start_deadlines d
      where d.instance = atelier_internal.instance_id() and d.start_by <= now() and d.job_id = any (v_due)
@@ -184,7 +184,8 @@ begin
         v_mine := array(
             select j.id from atelier_internal.jobs j where j.id = any (v_parked) order by j.id for update skip locked);
         perform atelier_internal.make_runnable(array(
-            select j.id from atelier_internal.jobs j where j.id = any (v_mine) and j.state = 'held' and j.reason = 'paused' order by j.id));
+            select j.id from atelier_internal.jobs j where j.id = any (v_mine) and j.state = 'held' and j.reason in ('paused', 'pipeline_absent')
+             order by j.id));
         delete from atelier_internal.parked_jobs k
          where k.instance = atelier_internal.instance_id() and k.pipeline = v_pipeline and k.job_id = any (v_parked)
            and (k.job_id = any (v_mine) or not exists (select from atelier_internal.jobs j where j.id = k.job_id));
@@ -194,16 +195,17 @@ begin
 end
 $$;
 comment on function atelier_internal.unpark(integer) is
-    'Brings back jobs that were held for a pipeline which is paused no more, of each at most p_limit, in the order of their creation. Returns how many.';
+    'Brings back jobs that were held for a pipeline which is paused or absent no more, of each at most p_limit, in the order of their creation. Returns how many.';
 
 create function atelier_internal.promote(p_limit integer) returns integer
     language sql volatile set search_path = pg_catalog, pg_temp
 begin atomic
     select atelier_internal.plan_deletions(5000) + atelier_internal.end_pauses() + atelier_internal.end_late(p_limit)
-           + atelier_internal.unpark(p_limit) + atelier_internal.promote_deferred(p_limit);
+           + atelier_internal.unpark(p_limit) + atelier_internal.promote_deferred(p_limit)
+           + atelier_internal.enter_settled_costs(p_limit) + atelier_internal.return_held(p_limit);
 end;
 comment on function atelier_internal.promote(integer) is
-    'Does what is due by the clock: ends pauses and jobs that should have begun, brings back what was held for a pause, makes deferred jobs runnable, each at most p_limit, and jobs of the deletions that are due. Returns how many of all.';
+    'Does what is due by the clock: ends pauses and jobs that should have begun, brings back what was held for a pause or a budget, makes deferred jobs runnable, enters costs that somebody told, each at most p_limit, and jobs of the deletions that are due. Returns how many of all.';
 
 create function atelier_internal.resolve_dependencies() returns integer
     language plpgsql volatile set search_path = pg_catalog, pg_temp
@@ -211,7 +213,7 @@ as $$
 declare
     v_ended uuid[];
     v_completed uuid[];
-    v_unchecked integer := atelier_internal.recheck_collections() + atelier_internal.resolve_orders();
+    v_unchecked integer := atelier_internal.recheck_collections() + atelier_internal.resolve_orders() + atelier_internal.end_orphans();
 begin
     select array_agg(distinct d.depends_on),
            array_agg(distinct d.depends_on) filter (
@@ -223,14 +225,14 @@ begin
     if v_ended is null then
         return v_unchecked;
     end if;
-    perform atelier_internal.release_dependents(coalesce(v_completed, '{}'));
-    perform atelier_internal.fail_dependents(array(
-        select e.id from unnest(v_ended) e (id) where e.id <> all (coalesce(v_completed, '{}'))));
-    return v_unchecked + (select count(distinct d.job_id) from atelier_internal.job_dependencies d where d.depends_on = any (v_ended));
+    v_ended := array(select e.id from unnest(v_ended) e (id) where e.id <> all (coalesce(v_completed, '{}')));
+    perform atelier_internal.release_dependents(coalesce(v_completed, '{}'), v_ended);
+    perform atelier_internal.fail_dependents(v_ended);
+    return v_unchecked + (select count(distinct d.job_id) from atelier_internal.job_dependencies d where d.depends_on = any (v_ended || v_completed));
 end
 $$;
 comment on function atelier_internal.resolve_dependencies() is
-    'Releases or fails jobs whose prerequisites ended before they could see it, lets jobs go whose turn under their key has come, and looks again at collections whose work may have ended. Returns how many of all are left because somebody holds them locked.';
+    'Releases or fails jobs whose prerequisites ended before they could see it, cancels jobs whose parent ended, lets jobs go whose turn under their key has come, and looks again at collections whose work may have ended. Returns how many of all are left because somebody holds them locked.';
 
 create function atelier_internal.sweep(p_after_lane integer default null, p_after_tenant uuid default null,
                                        p_after_priority smallint default null, p_limit integer default 50000)
@@ -277,9 +279,11 @@ begin atomic
             union all
             (select p.paused_until from atelier_internal.pauses p where p.paused_until is not null)
             union all
-            (select now() from atelier_internal.pipelines_to_resume())) t;
+            (select now() from atelier_internal.pipelines_to_resume())
+            union all
+            (select atelier_internal.budget_due())) t;
 end;
-comment on function atelier_internal.next_due() is 'When the engine has something to do next by the clock: a deferral, a deletion, a job that must begin by then, or the end of a pause.';
+comment on function atelier_internal.next_due() is 'When the engine has something to do next by the clock: a deferral, a deletion, a job that must begin by then, the end of a pause, or room in a budget.';
 
 create function atelier_internal.pending_cancellations() returns table (attempt_id bigint)
     language sql volatile set search_path = pg_catalog, pg_temp
@@ -327,6 +331,8 @@ begin
     perform atelier_internal.release_deletions();
     perform atelier_internal.forget_order_keys();
     perform atelier_internal.forget_idempotency_keys();
+    perform atelier_internal.forget_usage();
+    perform atelier_internal.forget_results();
 end
 $$;
 comment on function atelier_internal.maintain() is 'Housekeeping of the engine''s own tables; the worker calls it once an hour.';

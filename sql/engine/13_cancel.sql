@@ -16,6 +16,10 @@ begin
            set outcome = 'cancelled', error_class = 'cancelled', error_message = p_reason, finished_at = now()
           from live l
          where a.id = l.attempt_id and a.ring = l.attempt_ring and a.outcome is null
+    ), kept as (
+        -- Its answer, should one come, says whether it is billed.
+        update atelier_internal.reserves r set state = 'kept'
+         where r.attempt_id = any (array(select l.attempt_id from live l where l.attempt_id is not null))
     )
     select array_agg(l.id order by l.id) into v_live from live l;
     if v_live is not null then

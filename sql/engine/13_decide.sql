@@ -17,12 +17,13 @@ begin
         return false;
     end if;
     perform atelier_internal.make_runnable(array[v_job.id]);
+    update atelier_internal.budget_holds h set returned = true where h.job_id = v_job.id;
     perform atelier_internal.audit('job.released', 'job', v_job.id, v_job.client_id);
     return true;
 end
 $$;
 comment on function atelier.release_job(uuid) is
-    'Lets a held job run again, at the risk of doing its last attempt twice; false when it is not held. P0002 for a job that is not live, 55000 for one of another instance.';
+    'Lets a held job run again, at the risk of doing its last attempt twice; one that is held for a budget tries again, and is sent only if there is room now; false when it is not held. P0002 for a job that is not live, 55000 for one of another instance.';
 
 create function atelier_internal.end_unknown(p_jobs uuid[], p_decision text) returns void
     language plpgsql volatile set search_path = pg_catalog, pg_temp
@@ -129,6 +130,9 @@ begin
     )
     insert into atelier_internal.start_deadlines (instance, start_by, job_id) select v_here, g.start_by, g.job_id from gone g;
     update atelier_internal.parked_jobs set instance = v_here where instance <> v_here;
+    update atelier_internal.budget_holds set instance = v_here where instance <> v_here;
+    insert into atelier_internal.budget_checks (budget_id) values (null);
+    update atelier_internal.reserves set state = 'kept' where state = 'open' and job_id = any (v_foreign);
     update atelier_internal.attempts a
        set outcome = 'failed', error_message = 'the database was restored while the attempt ran', finished_at = now(),
            error_class = case when atelier_internal.is_paid(l.provider) then 'outcome_unknown' else 'worker_lost' end

@@ -45,7 +45,7 @@ begin
        and (v_said.state is null or v_job.run_after <= now()) then
         v_said := row(v_job.state, 'no_worker', 'No worker serves this database.', 'What SELECT * FROM atelier.self_check(); says.', null, null);
     end if;
-    if v_job.start_by is not null and v_job.step = 1 and (v_job.state = 'waiting' or v_job.state = 'held' and v_job.reason = 'paused') then
+    if v_job.start_by is not null and v_job.step = 1 and (v_job.state = 'waiting' or v_job.state = 'held' and atelier_internal.is_set_aside(v_job.reason)) then
         v_said.explanation := format('%s It has to begin by %s, else it ends as expired.', v_said.explanation, v_job.start_by);
         v_said.estimated_start := case when v_said.estimated_start < v_job.start_by then v_said.estimated_start end;
     end if;

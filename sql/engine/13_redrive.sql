@@ -116,7 +116,7 @@ begin
     -- What was lost three times may be what its process dies of: it is done again only when somebody says so.
     v_filter.states := coalesce(v_filter.states, '{failed}');
     with chosen as materialized (
-        select h.job_id, h.pipeline, p.redrive, p.subject_table, p.name is null as unknown
+        select h.job_id, h.pipeline, p.redrive, p.subject_table, p.name is null or not atelier_internal.is_present(p.extension) as unknown
           from atelier_internal.history_failed h
           left join atelier_internal.pipelines p on p.name = h.pipeline
          where h.job_id = any (atelier_internal.take_dead_letters(v_filter, redrive.max_jobs))
@@ -129,7 +129,7 @@ begin
     select array(
         select r from grouped g cross join lateral unnest(atelier_internal.redrive_group(g.hook, g.jobs)) r
         union all
-        select row(c.job_id, null, case when c.unknown then format('pipeline "%s" does not exist any more', c.pipeline)
+        select row(c.job_id, null, case when c.unknown then format('pipeline "%s" does not exist any more, or its extension is not installed', c.pipeline)
             else format('pipeline "%s" has no function that does its work again. Name one in atelier_internal.pipelines.redrive', c.pipeline) end)::atelier_internal.redriven
           from chosen c where c.unknown or c.redrive is null and c.subject_table is not null)
       into v_redriven;

@@ -1,7 +1,8 @@
 create view atelier.jobs with (security_invoker, security_barrier) as
 select j.id as job_id, j.pipeline, s.name as step, j.state, j.reason, j.subject_id, j.client_id, l.provider, l.model, j.priority,
        j.attempts, j.max_attempts, j.crashes, j.run_after, j.created_at, j.created_by,
-       j.instance <> atelier_internal.instance_id() as foreign_instance, j.namespace, j.start_by, j.order_key, j.tags, j.traceparent
+       j.instance <> atelier_internal.instance_id() as foreign_instance, j.namespace, j.start_by, j.order_key, j.tags, j.traceparent,
+       j.parent_id
   from atelier_internal.jobs j
   join atelier_internal.lanes l on l.id = j.lane_id
   left join atelier_internal.steps s on s.pipeline = j.pipeline and s.position = j.step;
@@ -56,6 +57,15 @@ select d.datname as database, w.state, w.worker_pid, w.executor_pid, w.epoch, w.
   left join pg_database d on d.oid = w.database;
 comment on view atelier.workers is
     'Workers of all databases of this cluster, from counters in shared memory. swept: queue entries that only the sweep found.';
+
+create view atelier.handlers with (security_invoker, security_barrier) as
+select h.pid, h.state, h.since, h.job_id, h.attempt_id, j.pipeline, s.label as step, s.handler as function, p.run_as, j.client_id
+  from atelier_internal.handlers_state() h
+  left join atelier_internal.jobs j on j.id = h.job_id
+  left join atelier_internal.steps s on s.pipeline = j.pipeline and s.position = j.step
+  left join atelier_internal.pipelines p on p.name = j.pipeline;
+comment on view atelier.handlers is
+    'Processes of this database that run the functions of pipelines, and what each is doing since when. pg_terminate_backend(pid) ends one and, counted as a crash, the attempt that it runs. The function runs as run_as, whatever pg_stat_activity says of the process.';
 
 create view atelier.alerts with (security_invoker, security_barrier) as
 select a.kind, a.message, a.hint, a.count, a.first_at, a.last_at, a.resolved_at from atelier_internal.alerts a;
@@ -120,7 +130,7 @@ begin
           left join pg_class t on t.relnamespace = 'atelier_internal'::regnamespace and t.relkind in ('r', 'p')
                               and t.relname = case v.relname when 'job_history' then 'history_failed' when 'usage_ledger' then 'ledger'
                                                              when 'queue' then 'jobs' when 'deletion_queue' then 'object_deletions' when 'stores' then 'lanes'
-                                                             when 'dead_letters' then 'history_failed'
+                                                             when 'dead_letters' then 'history_failed' when 'pipeline_steps' then 'steps'
                                                              else v.relname end
           left join pg_attribute s on s.attrelid = t.oid and s.attname = a.attname
           left join pg_description d on d.objoid = s.attrelid and d.objsubid = s.attnum and d.classoid = 'pg_class'::regclass
@@ -185,6 +195,16 @@ comment on column atelier.stores.key_ready is
 comment on column atelier.stores.state is 'paused, or as the gate of its lane stands: open, resting, broken, trying or opening.';
 comment on column atelier.deletion_queue.foreign_instance is
     'It was queued in another database, of which this one is a copy; nothing is deleted here.';
+comment on column atelier.handlers.pid is 'Process id; null while it starts.';
+comment on column atelier.handlers.state is 'starting, idle, running, stopping: its function is being ended, or leaving.';
+comment on column atelier.handlers.since is 'Since when it does what it does.';
+comment on column atelier.handlers.job_id is 'Job whose function it runs; null, as all below: none.';
+comment on column atelier.handlers.attempt_id is 'Attempt of that job.';
+comment on column atelier.handlers.pipeline is 'Pipeline of the job.';
+comment on column atelier.handlers.step is 'Step at which the job stands.';
+comment on column atelier.handlers.function is 'Function that it runs.';
+comment on column atelier.handlers.run_as is 'Role as which it runs it.';
+comment on column atelier.handlers.client_id is 'Client for which it does.';
 comment on column atelier.workers.database is 'Database it serves.';
 comment on column atelier.workers.state is 'Where the launcher''s state machine stands for it; running: at work.';
 comment on column atelier.workers.worker_pid is 'Process id of the worker.';

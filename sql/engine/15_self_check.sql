@@ -219,6 +219,7 @@ begin
      where j.state = 'held' and j.reason = 'outcome_unknown' and j.instance = atelier_internal.instance_id()
      group by j.provider order by j.provider;
 
+    return query select * from atelier_internal.check_budgets();
     return query select * from atelier_internal.check_providers();
     return query select * from atelier_internal.check_stores();
     return query select * from atelier_internal.check_photo_libraries();

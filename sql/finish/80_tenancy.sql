@@ -31,6 +31,19 @@ begin
 end
 $$;
 
+-- Jobs of pipelines of users that belong to no client are their users': these tables are reached by functions alone.
+do $$
+declare
+    v_table text;
+    v_mine constant text := 'client_id is null and %s = any (array(select unnest(atelier_internal.own_pipelines())))';
+begin
+    foreach v_table in array array['jobs', 'history_completed', 'history_failed', 'attempts', 'step_results', 'job_children'] loop
+        execute format('create policy own_pipelines on atelier_internal.%I to atelier_owner using (' || v_mine || ')', v_table, 'pipeline');
+    end loop;
+    execute format('create policy own_pipelines on atelier_internal.events to atelier_owner using (' || v_mine || ')', $e$data ->> 'pipeline'$e$);
+end
+$$;
+
 -- Who belongs to which client is looked up before a client is chosen: the functions that read these two tables judge by themselves.
 alter table atelier.members enable row level security;
 alter table atelier.members force row level security;

@@ -41,7 +41,9 @@ declare
                                'purge_deleted_assets', 'expire_failed_assets', 'purge_uploads', 'confirm_clock', 'place_legal_hold',
                                'release_legal_hold', 'erase_client', 'erase_user', 'fsck', 'fsck_repair', 'install_schedules', 'remove_schedules',
                                'pause_queue', 'resume_queue', 'pause_client', 'resume_client', 'pause_pipeline', 'resume_pipeline',
-                               'set_client_share', 'set_priority'];
+                               'set_client_share', 'set_priority', 'set_budget', 'settle_unknown_cost', 'define_pipeline', 'drop_pipeline',
+                               'register_pipeline', 'unregister_pipeline', 'register_transition', 'unregister_transition',
+                               'register_stored_objects', 'unregister_stored_objects'];
     -- It tells of all clients.
     v_watch text[] := array['self_check'];
     v_look text[] := array['explain_job', 'job_state', 'wait_for', 'self_check', 'version', 'events_after'];
@@ -64,6 +66,7 @@ grant select on
     atelier.alerts,
     atelier.attempts,
     atelier.audit_log,
+    atelier.budgets,
     atelier.client_shares,
     atelier.client_usage,
     atelier.consistency_report,
@@ -73,6 +76,7 @@ grant select on
     atelier.fsck_findings,
     atelier.fsck_runs,
     atelier.generation_queue,
+    atelier.handlers,
     atelier.job_history,
     atelier.jobs,
     atelier.lanes,
@@ -80,11 +84,17 @@ grant select on
     atelier.maintenance,
     atelier.ordered_keys,
     atelier.pauses,
+    atelier.pipeline_steps,
+    atelier.pipelines,
     atelier.prices,
     atelier.progress,
     atelier.providers,
     atelier.purge_log,
     atelier.queue,
+    atelier.registrations,
+    atelier.reserves,
+    atelier.spend,
+    atelier.step_results,
     atelier.storage_usage,
     atelier.stores,
     atelier.usage_ledger,
@@ -94,6 +104,7 @@ grant select on atelier.clients, atelier.users, atelier.members, atelier.product
                 atelier.collections, atelier.inspiration_images, atelier.collection_overview, atelier.generated_assets, atelier.live_assets, atelier.deleted_assets, atelier.asset_history
    to atelier_app, atelier_admin;
 grant select on atelier.tiers to atelier_app, atelier_admin, atelier_observer;
+grant select on atelier.budgets, atelier.spend to atelier_app;
 grant insert, update, delete on atelier.prices to atelier_admin;
 
 -- A view reads its tables, and calls its functions, as the role that reads it: who was granted a view is granted the columns and

@@ -5,15 +5,17 @@ create table atelier_internal.status_transitions (
     from_status text not null,
     to_status text not null,
     built_in boolean not null default false,
-    constraint status_transitions_pkey primary key (entity, from_status, to_status),
+    extension text,
+    constraint status_transitions_once unique nulls not distinct (entity, from_status, to_status, extension),
     constraint transition_changes check (from_status <> to_status)
 );
 comment on table atelier_internal.status_transitions is
     'Every status change that an UPDATE may make; any other one is refused. Rows that are inserted may have any status, so that a dump can be restored.';
-comment on column atelier_internal.status_transitions.entity is 'What the status belongs to: generated_asset, collection or image.';
+comment on column atelier_internal.status_transitions.entity is 'What the status belongs to: generated_asset, collection or image, or an entity of another extension.';
 comment on column atelier_internal.status_transitions.from_status is 'Status before the change.';
 comment on column atelier_internal.status_transitions.to_status is 'Status after the change.';
 comment on column atelier_internal.status_transitions.built_in is 'True for rows of the install script, which a dump leaves out.';
+comment on column atelier_internal.status_transitions.extension is 'Extension that registered it, while which is absent it is ignored; a dump leaves it out. Null: none.';
 
 -- The line is draft, pending, generating, completed or error. Two more changes are needed: pending to error (a cancelled
 -- request, or a photo that turned out to be unreadable) and error to pending (retry_asset keeps the id).
@@ -48,7 +50,7 @@ insert into atelier_internal.status_transitions (entity, from_status, to_status,
     ('image', 'pending', 'deleting', true),
     ('image', 'ready', 'deleting', true),
     ('image', 'failed', 'deleting', true)
-on conflict on constraint status_transitions_pkey do update set built_in = true;
+on conflict on constraint status_transitions_once do update set built_in = true;
 
 create table atelier_internal.settings_vocabulary (
     field text not null,

@@ -20,7 +20,7 @@ create trigger touch_updated_at before update on atelier.collections
 create trigger touch_updated_at before update on atelier.generated_assets
     for each row execute function atelier_internal.touch_updated_at();
 
-create function atelier_internal.check_status_change(p_entity text, p_id uuid, p_from text, p_to text) returns void
+create function atelier_internal.check_status_change(p_entity text, p_id text, p_from text, p_to text) returns void
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
 as $$
@@ -29,13 +29,13 @@ declare
 begin
     if exists (
         select from atelier_internal.status_transitions t
-         where t.entity = p_entity and t.from_status = p_from and t.to_status = p_to)
+         where t.entity = p_entity and t.from_status = p_from and t.to_status = p_to and atelier_internal.is_present(t.extension))
     then
         return;
     end if;
-    select string_agg(t.to_status, ', ' order by t.to_status) into v_allowed
+    select string_agg(distinct t.to_status, ', ' order by t.to_status) into v_allowed
       from atelier_internal.status_transitions t
-     where t.entity = p_entity and t.from_status = p_from;
+     where t.entity = p_entity and t.from_status = p_from and atelier_internal.is_present(t.extension);
     raise exception '% cannot change from % to %', replace(p_entity, '_', ' '), p_from, p_to
         using errcode = 'check_violation',
               column = 'status',
@@ -46,7 +46,7 @@ begin
                   else format('%s is final.', p_from) end;
 end
 $$;
-comment on function atelier_internal.check_status_change(text, uuid, text, text) is
+comment on function atelier_internal.check_status_change(text, text, text, text) is
     'Raises 23514, naming both states and the allowed ones, unless status_transitions has the change.';
 
 create function atelier_internal.guard_image_update() returns trigger
@@ -54,7 +54,7 @@ language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    perform atelier_internal.check_status_change('image', old.id, old.status, new.status);
+    perform atelier_internal.check_status_change('image', old.id::text, old.status, new.status);
     return new;
 end
 $$;
@@ -149,7 +149,7 @@ begin
                   hint = 'It is set when the status becomes completed.';
     end if;
     if new.status is distinct from old.status then
-        perform atelier_internal.check_status_change('generated_asset', old.id, old.status, new.status);
+        perform atelier_internal.check_status_change('generated_asset', old.id::text, old.status, new.status);
         if new.status = 'pending' then
             new.progress := 0;
         elsif new.status = 'completed' then

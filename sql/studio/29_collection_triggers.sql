@@ -12,7 +12,7 @@ begin
                   hint = 'It is set when the status becomes completed.';
     end if;
     if new.status is distinct from old.status then
-        perform atelier_internal.check_status_change('collection', old.id, old.status, new.status);
+        perform atelier_internal.check_status_change('collection', old.id::text, old.status, new.status);
         new.completed_at := case when new.status = 'completed' then now() end;
         if old.status = 'error' then
             new.error_message := null;

@@ -25,11 +25,13 @@ begin
           join atelier_internal.jobs j on j.id = a.job_id
          cross join lateral (values ((j.input ->> 'productImageId')::uuid), ((j.input ->> 'sceneImageId')::uuid)) as u (id)
          where a.client_id = any (array(select i.client_id from atelier.images i where i.id = any (p_images)))
-           and a.status in ('pending', 'generating') and u.id = any (p_images));
+           and a.status in ('pending', 'generating') and u.id = any (p_images)
+        union
+        select k.id from unnest(atelier_internal.images_held(p_images)) as k (id));
 end
 $$;
 comment on function atelier_internal.images_in_use(uuid[]) is
-    'Those images that may not be purged: that an asset shows or can be restored with, a product is shown by, a collection follows, a live job works with, that somebody uploaded and confirmed, or whose client is under legal hold.';
+    'Those images that may not be purged: that an asset shows or can be restored with, a product is shown by, a collection follows, a live job works with, that somebody uploaded and confirmed, whose object a row of another extension holds, or whose client is under legal hold.';
 
 create function atelier_internal.is_left_over(p_image uuid) returns boolean
 language sql stable
@@ -64,6 +66,25 @@ $$;
 comment on function atelier_internal.refuse_removals(uuid[]) is
     'Tries out whether the rows of images, and of their deleted assets, could be removed: before their objects are. Returns those that something else refers to, which are listed as held, and those that somebody holds locked.';
 
+create function atelier_internal.held_elsewhere(p_rows atelier_internal.object_deletions[], out held bigint[], out unknown bigint[], out problem text)
+language sql stable
+set search_path = pg_catalog, pg_temp
+set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off
+begin atomic
+    with judged as materialized (
+        select p.ids, p.keys, h.held, h.problem
+          from (select r.store, r.bucket, array_agg(r.id) as ids, array_agg(r.key) as keys from unnest(p_rows) as r
+                 where r.ordered_at is null and exists (select from atelier_internal.stored_objects)
+                 group by r.store, r.bucket) as p
+         cross join lateral atelier_internal.keys_held(atelier_internal.stores_at(p.store), p.bucket, p.keys) as h
+    )
+    select array(select k.id from judged j cross join lateral unnest(j.ids, j.keys) as k (id, key) where k.key = any (j.held)),
+           array(select k.id from judged j cross join lateral unnest(j.ids) as k (id) where j.problem is not null),
+           (select max(j.problem) from judged j);
+end;
+comment on function atelier_internal.held_elsewhere(atelier_internal.object_deletions[]) is
+    'Of deletions that were not ordered yet: those whose objects rows of other extensions hold, and those of which that cannot be said at present, because of a problem.';
+
 create function atelier_internal.prepare_delete_objects(p_leases atelier_internal.lease[])
 returns table (job_id uuid, request jsonb, error_class text, error_message text)
 language plpgsql
@@ -82,6 +103,7 @@ declare
     v_used uuid[];
     v_refused record;
     v_clients uuid[];
+    v_elsewhere record;
 begin
     -- Whoever is about to use an image holds a lock on it, so that whoever comes after this look finds it deleting. So does
     -- whoever is about to place a legal hold, on the client.
@@ -107,11 +129,21 @@ begin
 
     v_clients := atelier_internal.clients_to_purge(array(
         select distinct atelier_internal.client_of_key(r.key) from unnest(v_rows) as r where r.image_id is null and r.ordered_at is null));
+    select e.* into v_elsewhere from atelier_internal.held_elsewhere(v_rows) as e;
+    if v_elsewhere.problem <> '' then
+        perform atelier_internal.raise_alert('stored_objects_unreadable', format('objects are not deleted: %s', v_elsewhere.problem),
+            'Bring the table back to what atelier.register_stored_objects() was told of it, or update the extension.');
+    end if;
+    if v_elsewhere.problem is not null then
+        v_locked := v_locked || v_elsewhere.unknown;
+        v_rows := array(select r from unnest(v_rows) as r where r.id <> all (v_elsewhere.unknown));
+    end if;
     with places as materialized (
         select n.store, atelier_internal.stores_at(n.store) as stores from (select distinct r.store from unnest(v_rows) as r) as n
     ), judged as materialized (
         select r,
-               case when i.id is null and r.ordered_at is null and exists (
+               case when i.id is null and r.id = any (v_elsewhere.held) then 'held'
+                    when i.id is null and r.ordered_at is null and exists (
                         select from atelier.images m where m.moving_to = any (p.stores) and m.s3_key = r.key) then 'arriving'
                     when i.id is null and r.image_id is null and r.ordered_at is null and c.id is not null and c.id <> all (v_clients)
                     then case when c.legal_hold is null then 'arriving' else 'waiting' end

@@ -9,13 +9,15 @@ declare
     v_bucket text := atelier_internal.store_bucket(p_to);
     v_stores text[] := atelier_internal.stores_at(p_to);
     v_going text[] := atelier_internal.claim_keys(p_to, v_bucket, array(select i.s3_key from unnest(p_images) as i));
+    v_elsewhere record;
     v_ids uuid[];
     v_jobs uuid[];
 begin
+    select h.* into v_elsewhere from atelier_internal.keys_held(v_stores, v_bucket, array(select i.s3_key from unnest(p_images) as i)) as h;
     -- Whoever took one of the keys meanwhile had it claimed too, and can be seen by now.
     v_ids := array(
         select distinct on (i.s3_key) i.id from unnest(p_images) as i
-         where i.s3_key <> all (v_going)
+         where i.s3_key <> all (v_going) and i.s3_key <> all (v_elsewhere.held) and v_elsewhere.problem is null
            and not exists (select from atelier.images t where t.store = any (v_stores) and t.s3_bucket = v_bucket and t.s3_key = i.s3_key)
            and not exists (select from atelier.images m where m.moving_to = any (v_stores) and m.s3_key = i.s3_key)
          order by i.s3_key, i.id);
@@ -38,7 +40,7 @@ begin
 end
 $$;
 comment on function atelier_internal.begin_moves(atelier.images[], text) is
-    'Begins to move the objects of locked images to another store; of those whose key is taken there it says nothing, and they stay.';
+    'Begins to move the objects of locked images to another store; of those whose key is taken there, by a row of another extension perhaps, it says nothing, and they stay.';
 
 create function atelier.move_objects("from" text, "to" text, batch integer default 1000) returns integer
 language plpgsql security definer

@@ -94,6 +94,7 @@ as $$
 declare
     v_collections uuid[];
     v_objects atelier_internal.deletion_request[];
+    v_held atelier_internal.deletion_request[] := '{}';
     v_counts jsonb := '{}';
     v_table record;
     v_rows bigint;
@@ -108,6 +109,10 @@ begin
     v_rows := v_rows + atelier_internal.cancel_jobs(array(select j.id from atelier_internal.jobs j where j.client_id = p_client_id), 'the client was erased');
 
     -- From the leaves to the root: each statement's triggers see what is left.
+    for v_table in select h.* from atelier_internal.remove_held_rows(p_client_id) as h loop
+        v_counts := v_counts || jsonb_build_object(v_table.name, cardinality(v_table.objects));
+        v_held := v_held || v_table.objects;
+    end loop;
     for v_table in
         select t.name::regclass as name from unnest(array['generated_assets', 'collections', 'products', 'members']) with ordinality as n (name, place)
          cross join lateral (select 'atelier.' || n.name) as t (name) order by n.place
@@ -135,7 +140,7 @@ begin
     end loop;
     update atelier_internal.object_deletions d set tombstone = p_tombstone
      where starts_with(d.key, format('clients/%s/', p_client_id))
-        or (d.store, d.bucket, d.key) in (select o.store, o.bucket, o.key from unnest(v_objects) as o);
+        or (d.store, d.bucket, d.key) in (select o.store, coalesce(o.bucket, ''), o.key from unnest(v_objects || v_held) as o);
     v_counts := v_counts || jsonb_build_object('jobs', v_rows,
         'objects', (select count(*) from atelier_internal.object_deletions d where d.tombstone = p_tombstone));
 
@@ -146,7 +151,8 @@ begin
           join pg_attribute a on a.attrelid = c.oid and a.attname = 'client_id' and not a.attisdropped
          where c.relnamespace in ('atelier'::regnamespace, 'atelier_internal'::regnamespace) and c.relkind in ('r', 'p') and not c.relispartition
            and c.oid not in ('atelier_internal.jobs'::regclass, 'atelier_internal.ledger'::regclass, 'atelier_internal.audit_log'::regclass,
-                             'atelier_internal.attempts'::regclass, 'atelier_internal.events'::regclass)
+                             'atelier_internal.attempts'::regclass, 'atelier_internal.events'::regclass,
+                             'atelier_internal.reserves'::regclass, 'atelier_internal.spend_days'::regclass)
          order by c.oid desc
     loop
         v_counts := atelier_internal.delete_rows_of_client(v_table.name, p_client_id) || v_counts;
@@ -156,7 +162,7 @@ begin
 end
 $$;
 comment on function atelier_internal.remove_rows_of_client(uuid, uuid) is
-    'Ends the jobs of a locked client, removes its rows and queues its objects for deletion. Returns how many, by table.';
+    'Ends the jobs of a locked client, removes its rows, those of other extensions that hold objects among them, and queues its objects for deletion. Returns how many, by table.';
 
 create function atelier_internal.delete_rows_of_client(p_table regclass, p_client_id uuid, p_column name default 'client_id') returns jsonb
 language plpgsql
@@ -179,6 +185,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_ledger bigint;
+    v_spend bigint;
     v_attempts bigint;
     v_events bigint;
     v_audit bigint;
@@ -189,6 +196,10 @@ begin
     get diagnostics v_attempts = row_count;
     update atelier_internal.ledger l set client_id = p_tombstone where l.client_id = p_client_id;
     get diagnostics v_ledger = row_count;
+    -- After the attempts too: the worker has both only with their attempt.
+    update atelier_internal.reserves r set client_id = p_tombstone where r.client_id = p_client_id;
+    update atelier_internal.spend_days s set client_id = p_tombstone where s.client_id = p_client_id;
+    get diagnostics v_spend = row_count;
     -- A listener may stand at one of them: its place in the order stays.
     update atelier_internal.events e set kind = 'erased', client_id = p_tombstone, subject_id = null, job_id = null, data = '{}'
      where e.client_id = p_client_id;
@@ -199,7 +210,7 @@ begin
     get diagnostics v_audit = row_count;
     delete from atelier_internal.alerts a where strpos(a.kind, p_client_id::text) > 0;
     perform atelier_internal.blank_texts(p_client_id::text, p_tombstone);
-    return jsonb_build_object('ledger', v_ledger, 'attempts', v_attempts, 'events', v_events, 'audit_log', v_audit);
+    return jsonb_build_object('ledger', v_ledger, 'spend_days', v_spend, 'attempts', v_attempts, 'events', v_events, 'audit_log', v_audit);
 end
 $$;
 comment on function atelier_internal.blank_rows_of_client(uuid, uuid) is

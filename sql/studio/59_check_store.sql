@@ -87,6 +87,7 @@ as $$
 declare
     v_stores text[] := atelier_internal.stores_at(p_store);
     v_strays text[];
+    v_elsewhere record;
 begin
     v_strays := array(
         select k.key from unnest(p_keys) as k (key)
@@ -99,11 +100,20 @@ begin
            and not exists (select from atelier.images m where m.moving_to = any (v_stores) and m.s3_key = k.key)
            and not exists (select from atelier_internal.object_deletions d
                             where d.store = any (v_stores) and d.bucket = p_bucket and d.key = k.key));
-    return case when v_strays = '{}' then '{}' else atelier_internal.without_live_attempt(v_strays) end;
+    if v_strays = '{}' then
+        return v_strays;
+    end if;
+    select h.* into v_elsewhere from atelier_internal.keys_held(v_stores, p_bucket, v_strays) as h;
+    if v_elsewhere.problem is not null then
+        return '{}';
+    elsif v_elsewhere.held <> '{}' then
+        v_strays := array(select k.key from unnest(v_strays) as k (key) where k.key <> all (v_elsewhere.held));
+    end if;
+    return atelier_internal.without_live_attempt(v_strays);
 end
 $$;
 comment on function atelier_internal.strays_among(text, text, text[]) is
-    'Those keys of clients that no row, move, upload, queued deletion or live job of this database knows.';
+    'Those keys of clients that no row, of another extension neither, no move, upload, queued deletion or live job of this database knows; none while that cannot be said.';
 
 create function atelier_internal.compare_page(p_run atelier_internal.fsck_runs, p_objects jsonb, p_to text)
 returns setof atelier_internal.fsck_findings
@@ -132,6 +142,13 @@ begin
                     else i.status = 'ready' or i.status = 'deleting' and not exists (
                              select from atelier_internal.object_deletions d where d.store = i.store and d.bucket = v_bucket and d.key = i.s3_key) end
         union all
+        (select distinct on (h.key) case when l.key is null then 'row_without_object' else 'size_differs' end,
+                h.key, h.client_id, null::uuid, h.size, l.size, l.modified_at
+           from atelier_internal.rows_held(atelier_internal.stores_at(p_run.store), v_bucket, p_run.prefix, p_run.reached, p_to, v_old, null) as h
+           left join listed l on l.key = h.key collate "C"
+          where l.key is null or l.size <> h.size
+          order by h.key)
+        union all
         -- Another database may keep its objects in the same place: whom this one does not know is not its to judge.
         select case when c.id is null then 'object_of_unknown_client' else 'object_without_row' end,
                l.key, atelier_internal.client_of_key(l.key), null, null, l.size, l.modified_at
@@ -159,9 +176,15 @@ declare
     v_is_done boolean;
 begin
     -- Of a bucket that lost its objects one page may stand for all rows.
-    select max(i.s3_key) into v_row_limit
-      from atelier_internal.rows_of_page(atelier_internal.stores_at(p_run.store), p_run.buckets[1], p_run.prefix, p_run.reached, v_to, v_most) as i
-    having count(*) = v_most;
+    v_row_limit := least(
+        (select max(i.s3_key)
+           from atelier_internal.rows_of_page(atelier_internal.stores_at(p_run.store), p_run.buckets[1], p_run.prefix, p_run.reached, v_to, v_most) as i
+         having count(*) = v_most),
+        (select min(k.key)
+           from (select h.key collate "C" as key, row_number() over (order by h.key collate "C") as place
+                   from atelier_internal.rows_held(atelier_internal.stores_at(p_run.store), p_run.buckets[1], p_run.prefix, p_run.reached, v_to,
+                                                   now() - atelier_internal.check_grace(), v_most) as h) as k
+          where k.place = v_most));
     -- What the second look sees beyond the first one was not looked at twice.
     v_to := least(v_to collate "C", v_row_limit, case when p_run.second_look then p_run.second_look_to end);
     v_found := array(select f from atelier_internal.compare_page(p_run, p_result -> 'objects', v_to) as f);

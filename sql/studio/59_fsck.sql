@@ -33,8 +33,10 @@ begin
 
     insert into atelier_internal.fsck_runs (store, prefix, client_id, state, buckets)
     select store, prefix, atelier_internal.client_of_key(v_key), 'running',
-           v_bucket || array(select distinct i.s3_bucket from atelier.images i
+           v_bucket || array(select i.s3_bucket from atelier.images i
                               where i.store = store and i.s3_bucket <> v_bucket and not atelier_internal.stays_elsewhere(i.store, i.s3_bucket)
+                              union
+                             select u.bucket from atelier_internal.stored_usage() as u where u.store = store and u.bucket <> v_bucket
                               order by 1)
     on conflict do nothing
     returning id into v_run;

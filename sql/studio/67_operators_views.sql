@@ -55,7 +55,7 @@ with unused as materialized (
        and not exists (select from atelier.generated_assets l where l.image_id = a.image_id and l.deleted_at is null)
        and not exists (select from atelier.product_images p where p.image_id = a.image_id)
        and not exists (select from atelier.inspiration_images n where n.image_id = a.image_id)
-)
+), images as (
 select i.store, i.s3_bucket as bucket, i.client_id, count(*) as objects, coalesce(sum(i.file_size), 0)::bigint as bytes,
        count(*) filter (where i.status = 'deleting' or u.image_id is not null) as deleted_objects,
        coalesce(sum(i.file_size) filter (where i.status = 'deleting' or u.image_id is not null), 0)::bigint as deleted_bytes,
@@ -64,16 +64,23 @@ select i.store, i.s3_bucket as bucket, i.client_id, count(*) as objects, coalesc
   left join unused u on u.image_id = i.id
  -- A photo that stays at its library is no object of ours (atelier_internal.stays_elsewhere).
  where i.store = 'file' or i.s3_bucket <> ''
- group by i.store, i.s3_bucket, i.client_id;
-comment on view atelier.storage_usage is 'Objects of each client in each store and bucket, by what their rows say. Costs a scan of the images and of the deleted assets.';
+ group by i.store, i.s3_bucket, i.client_id
+)
+select u.store, u.bucket, u.client_id, sum(u.objects)::bigint as objects, sum(u.bytes)::bigint as bytes,
+       sum(u.deleted_objects)::bigint as deleted_objects, sum(u.deleted_bytes)::bigint as deleted_bytes, sum(u.unmeasured)::bigint as unmeasured
+  from (select i.* from images i
+        union all
+        select h.store, h.bucket, h.client_id, h.objects, h.bytes, 0, 0, h.unmeasured from atelier_internal.stored_usage() as h) as u
+ group by u.store, u.bucket, u.client_id;
+comment on view atelier.storage_usage is 'Objects of each client in each store and bucket, by what their rows say, those of other extensions included. Costs a scan of the images, of the deleted assets and of those tables.';
 comment on column atelier.storage_usage.store is 'The store.';
 comment on column atelier.storage_usage.bucket is 'Bucket in the store; empty for the store file.';
-comment on column atelier.storage_usage.client_id is 'The client.';
-comment on column atelier.storage_usage.objects is 'Images with an object there.';
+comment on column atelier.storage_usage.client_id is 'The client; null: rows of another extension that are nobody''s.';
+comment on column atelier.storage_usage.objects is 'Images, and rows of other extensions, with an object there.';
 comment on column atelier.storage_usage.bytes is 'Bytes of these, as far as they were measured.';
 comment on column atelier.storage_usage.deleted_objects is 'Of these, those that are being removed, or that only deleted assets show: the purge removes them when the undo window has passed.';
 comment on column atelier.storage_usage.deleted_bytes is 'Bytes of those.';
-comment on column atelier.storage_usage.unmeasured is 'Images whose size is not known, since their file has not come or was not looked at; no part of the bytes.';
+comment on column atelier.storage_usage.unmeasured is 'Rows whose size is not known, such as images whose file has not come or was not looked at; no part of the bytes.';
 
 create view atelier.client_usage with (security_invoker, security_barrier) as
 select c.id as client_id, c.tier, coalesce(p.products, 0) as products, coalesce(l.assets, 0) as assets, coalesce(d.assets, 0) as deleted_assets,
@@ -139,7 +146,8 @@ with states (place, entity, state, meaning, moved_by, setting, afterwards, task)
 select s.entity, s.state, s.meaning,
        case s.entity
             when 'job' then array(select t.to_state from atelier_internal.job_transitions t where t.from_state = s.state order by 1)
-            else array(select t.to_status from atelier_internal.status_transitions t where t.entity = s.entity and t.from_status = s.state order by 1) end as next_states,
+            else array(select distinct t.to_status from atelier_internal.status_transitions t
+                        where t.entity = s.entity and t.from_status = s.state and atelier_internal.is_present(t.extension) order by 1) end as next_states,
        s.moved_by, 'pg_atelier.' || s.setting as setting,
        case when s.setting is not null then atelier_internal.setting(s.setting)::interval end as time_limit, s.afterwards, s.task
   from states s

@@ -107,13 +107,34 @@ select 'job_not_deferred', 'job', j.id, j.client_id, format('it waits for %s, an
 union all
 select 'job_without_deadline', 'job', j.id, j.client_id, format('it must begin by %s, and nothing ends it then', j.start_by)
   from atelier_internal.jobs j
- where j.start_by is not null and j.step = 1 and (j.state = 'waiting' or j.state = 'held' and j.reason = 'paused')
+ where j.start_by is not null and j.step = 1 and (j.state = 'waiting' or j.state = 'held' and atelier_internal.is_set_aside(j.reason))
    and not exists (select from atelier_internal.start_deadlines d where d.instance = j.instance and d.start_by = j.start_by and d.job_id = j.id)
 union all
-select 'job_not_parked', 'job', j.id, j.client_id, format('it is held for the pause of pipeline %s, and nothing brings it back', j.pipeline)
+select 'job_not_parked', 'job', j.id, j.client_id, format('it is held for the pause or the absence of pipeline %s, and nothing brings it back', j.pipeline)
   from atelier_internal.jobs j
- where j.state = 'held' and j.reason = 'paused'
+ where j.state = 'held' and j.reason in ('paused', 'pipeline_absent')
    and not exists (select from atelier_internal.parked_jobs k where k.instance = j.instance and k.pipeline = j.pipeline and k.job_id = j.id)
+union all
+select 'job_not_held_for_budget', 'job', j.id, j.client_id, format('it is held: %s, and nothing brings it back', j.reason)
+  from atelier_internal.jobs j
+ where j.state = 'held' and j.reason in ('over_budget', 'price_unknown')
+   and not exists (select from atelier_internal.budget_holds h where h.job_id = j.id and not h.returned and h.instance = j.instance)
+union all
+select 'hold_without_job', 'job', h.job_id, null, 'it waits for a budget, and is not live'
+  from atelier_internal.budget_holds h
+ where (select atelier_internal.sees_all_clients()) and not exists (select from atelier_internal.jobs j where j.id = h.job_id)
+union all
+select 'reserve_without_lease', 'attempt', null, r.client_id, format('money is reserved for attempt %s of job %s, which is not under way', r.attempt_id, r.job_id)
+  from atelier_internal.reserves r
+ where r.state = 'open' and not exists (select from atelier_internal.jobs j where j.id = r.job_id and j.attempt_id = r.attempt_id)
+union all
+select 'budget_out_of_step', 'budget', null, b.client_id,
+       format('%s from %s: %s spent and %s reserved are kept, added up they are %s and %s', atelier_internal.budget_name(b), u.starts,
+              u.spent, u.reserved, s.spent, s.reserved)
+  from atelier_internal.budget_usage u
+  join atelier_internal.budgets b on b.id = u.budget_id
+ cross join lateral atelier_internal.budget_sums(b, u.starts) s
+ where (select atelier_internal.sees_all_clients()) and (u.spent <> s.spent or u.reserved <> s.reserved)
 union all
 select 'lease_without_attempt', 'job', j.id, j.client_id, format('it is %s, and attempt %s is not open', j.state, j.attempt_id)
   from atelier_internal.jobs j
@@ -124,6 +145,24 @@ select 'entry_without_job', 'job', q.job_id, null, format('queue entry %s of lan
   from atelier_internal.queue_entries q
  where (select atelier_internal.sees_all_clients())
    and not exists (select from atelier_internal.jobs j where j.id = q.job_id and j.sequence = q.sequence)
+union all
+select 'child_without_job', 'job', c.job_id, c.client_id, format('job %s waits for its end, and it is not live', c.parent_id)
+  from atelier_internal.job_children c
+ where c.state is null and not exists (select from atelier_internal.jobs j where j.id = c.job_id)
+union all
+select 'child_not_waited_for', 'job', j.id, j.client_id, format('job %s made it, and does not wait for it', j.parent_id)
+  from atelier_internal.jobs j
+ where j.parent_id is not null and exists (select from atelier_internal.jobs p where p.id = j.parent_id)
+   and not exists (select from atelier_internal.job_dependencies d where d.job_id = j.parent_id and d.depends_on = j.id)
+union all
+select 'step_runs_again', 'job', j.id, j.client_id, format('it stands at step %s of pipeline %s, which is done', j.step, j.pipeline)
+  from atelier_internal.jobs j
+  join atelier_internal.step_results r on r.job_id = j.id and r.position >= j.step
+union all
+select 'step_not_known', 'job', j.id, j.client_id, format('it stands at step %s of pipeline %s, which has no such step', j.step, j.pipeline)
+  from atelier_internal.jobs j
+ where exists (select from atelier_internal.pipelines p where p.name = j.pipeline)
+   and not exists (select from atelier_internal.steps s where s.pipeline = j.pipeline and s.position = j.step)
 union all
 select 'member_of_several', 'user', m.user_id, null, format('the user is an active member of %s clients, pg_atelier.single_client_per_user is on', count(*))
   from atelier.members m

@@ -15,7 +15,7 @@ select pg_extension_config_dump('atelier_internal.photo_uses', '');
 select pg_extension_config_dump('atelier_internal.product_batches', '');
 select pg_extension_config_dump('atelier_internal.collection_checks', '');
 select pg_extension_config_dump('atelier.generated_assets', '');
-select pg_extension_config_dump('atelier_internal.status_transitions', 'where not built_in');
+select pg_extension_config_dump('atelier_internal.status_transitions', 'where not built_in and extension is null');
 select pg_extension_config_dump('atelier_internal.settings_vocabulary', 'where not built_in');
 select pg_extension_config_dump('atelier_internal.upload_types', 'where not built_in');
 select pg_extension_config_dump('atelier_internal.asset_pipelines', 'where not built_in');

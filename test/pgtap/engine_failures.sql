@@ -1,7 +1,7 @@
 \set QUIET on
 begin;
 \ir engine_fixture.psql
-select plan(36);
+select plan(38);
 
 create function pg_temp.fail_once(p_class text, p_retry_after_ms bigint default null) returns uuid language plpgsql as $$
 declare
@@ -75,13 +75,16 @@ select is((select gate_reason from atelier_internal.lanes where model = 'test'),
 select pg_temp.rest('test', now() + interval '30 seconds') \gset i_
 select is((select (state, gate_until, gate_reason)::text from atelier.lanes where model = 'test'),
           (row('resting', now() + interval '30 seconds', 'test rate_limited'))::text, 'beside the rest that the worker records');
-select atelier_internal.record_lanes(array[l.id], array['open'], array[null::timestamptz], array['{"in_flight": 3}']) from atelier_internal.lanes l where l.model = 'test' \gset i_
+select atelier_internal.record_lanes(array[l.id], array['open'], array[null::timestamptz], array['{"in_flight": 3}'], array[l.resumes]) from atelier_internal.lanes l where l.model = 'test' \gset i_
 select is((select (gate, gate_until, gate_reason, learned)::text from atelier_internal.lanes where model = 'test'), '(open,,,"{""in_flight"": 3}")',
           'and forgets it when it is open again, but not what was learned');
 select pg_temp.make_due() \gset i_
 select pg_temp.fail_once('auth') \gset i_
 select ok((select pause_reason like 'auth:%' from atelier_internal.lanes where model = 'test'), 'refused credentials pause the lane');
 select atelier.resume_lane('offline', 'test') \gset i_
+select is(atelier_internal.record_lanes(array[l.id], array['resting'], array['2100-01-01'::timestamptz], array['{}'], array[l.resumes - 1]), '{}', 'what the worker learned before it heard of the resumption is not recorded')
+  from atelier_internal.lanes l where l.model = 'test';
+select is((select gate from atelier_internal.lanes where model = 'test'), 'open', 'so that the lane stays open');
 select throws_ok($$select atelier.pause_lane('nobody')$$, 'P0002', null, 'an unknown lane cannot be paused');
 
 select pg_temp.enqueue('one_step', 6) as jobs \gset

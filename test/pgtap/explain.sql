@@ -192,6 +192,36 @@ select pg_temp.end_all('worker_lost') \gset i_
 select pg_temp.explains(:'new_job_id', '^quarantined worker_lost \| .* \| A new job: SELECT \* FROM atelier\.redrive\(.*"state": "quarantined"', 'it is quarantined');
 update atelier_internal.history_failed set obsolete = true where job_id = :'new_job_id';
 select pg_temp.explains(:'new_job_id', '^quarantined worker_lost \| .* \| Nothing: what it worked for is gone', 'nothing is left to do for it');
+-- Money
+create server charging foreign data wrapper atelier_gemini options (image_model 'm');
+select atelier.set_budget(0.5, provider => 'charging', client_id => :'north'), atelier.set_budget(10) \gset i_
+create function pg_temp.one_paid() returns uuid language sql as $$
+    select (atelier_internal.enqueue_jobs('one_step', array[
+        row(gen_random_uuid(), (select c.id from atelier.clients c where c.slug = 'explain-north'), 'charging', 'm', '{}', null)::atelier_internal.job_request]))[1] $$;
+select pg_temp.one_paid() as job \gset
+select count(*) from pg_temp.lease() \gset i_
+select pg_temp.explains(:'job', '^held price_unknown \| .*budget of client .* of provider charging for the day applies.*no price in force for model "m".* \| A price in USD .*INSERT INTO atelier\.prices', 'its price is not known');
+insert into atelier.prices (provider, unit, price) values ('charging', 'image', 0.5);
+select pg_temp.explains(:'job', '^held price_unknown', 'until the worker has seen that it is');
+select atelier_internal.promote(100) \gset i_
+select pg_temp.one_paid() as other \gset
+select count(*) from pg_temp.lease() \gset i_
+select pg_temp.explains(:'other', '^held over_budget \| The budget of client .* had no room for its worst price, 0\.5 USD\. Of 0\.5, 0 are spent and 0\.5 reserved\. \| Room: the next day begins at .*set_budget\(\.\.\., ''USD'', client_id => .*, provider => ''charging'', period => ''day''\)', 'a budget has no room');
+select atelier.set_budget(0.1, provider => 'charging', client_id => :'north') \gset i_
+select pg_temp.explains(:'other', '^held over_budget \| .* more than the whole budget\. \| A larger budget: SELECT atelier\.set_budget\(0\.5 or more, ', 'nor ever will have');
+select atelier.set_budget(null, provider => 'charging', client_id => :'north') \gset i_
+select pg_temp.explains(:'other', '^held over_budget \| .* is gone, or another one\. \| The worker brings it back', 'it is gone');
+select atelier.cancel_jobs('{"provider": "charging"}') \gset i_
+-- The extension of its pipeline is not there.
+insert into atelier_internal.pipelines (name, description) values ('absent', 'test');
+insert into atelier_internal.steps (pipeline, position, name, action) values ('absent', 1, 'only', 'ai.image');
+select pg_temp.one('absent') as job \gset
+update atelier_internal.pipelines set extension = 'nowhere' where name = 'absent';
+select pg_temp.explains(:'job', '^waiting pipeline_absent \| Its pipeline absent was registered by extension nowhere, which .* \| CREATE EXTENSION nowhere; Then', 'the extension of its pipeline is absent');
+select count(*) from pg_temp.lease() \gset i_
+select pg_temp.explains(:'job', '^held pipeline_absent \| Its pipeline absent was registered by extension nowhere', 'and its turn came');
+update atelier_internal.pipelines set extension = null where name = 'absent';
+select pg_temp.explains(:'job', '^held pipeline_absent \| Its turn came while pipeline absent was not there, which is over\. \| The worker brings it back', 'and it is there again');
 select throws_ok($$select * from atelier.explain_job(gen_random_uuid())$$, 'P0002', 'job not found', 'explain: an unknown job');
 select throws_ok($$select * from atelier.explain_job(null)$$, 'P0002', 'job not found', 'explain: no job');
 
@@ -199,9 +229,9 @@ select throws_ok($$select * from atelier.explain_job(null)$$, 'P0002', 'job not 
 select set_eq('select distinct state, coalesce(reason, '''') from pg_temp.seen', $$ values
     ('waiting', 'no_worker'), ('waiting', 'queued'), ('waiting', 'lane_full'), ('waiting', 'rate'), ('waiting', 'engine_full'), ('waiting', 'client_full'),
     ('waiting', 'resting'), ('waiting', 'broken'), ('waiting', 'trying'), ('waiting', 'opening'),
-    ('waiting', 'paused'), ('waiting', 'queue_paused'), ('waiting', 'client_paused'), ('waiting', 'pipeline_paused'),
+    ('waiting', 'paused'), ('waiting', 'queue_paused'), ('waiting', 'client_paused'), ('waiting', 'pipeline_paused'), ('waiting', 'pipeline_absent'),
     ('waiting', 'retry'), ('waiting', 'locked'), ('waiting', 'deferred'), ('waiting', 'dependency'), ('waiting', 'order'), ('waiting', 'not_queued'),
-    ('leased', ''), ('leased', 'storage'), ('draining', ''), ('held', 'outcome_unknown'), ('held', 'paused'), ('held', 'by hand'), ('held', 'foreign_instance'),
+    ('leased', ''), ('leased', 'storage'), ('draining', ''), ('held', 'outcome_unknown'), ('held', 'paused'), ('held', 'pipeline_absent'), ('held', 'over_budget'), ('held', 'price_unknown'), ('held', 'by hand'), ('held', 'foreign_instance'),
     ('completed', ''), ('failed', 'content_blocked'), ('cancelled', 'cancelled'), ('quarantined', 'worker_lost') $$, 'every state and reason was explained');
 select is_empty('select * from pg_temp.seen where coalesce(explanation, '''') = '''' or coalesce(released_by, '''') = ''''', 'each with what holds it and what releases it');
 select is_empty($$ select g.gate from unnest(array['open', 'resting', 'broken', 'trying', 'opening']) g (gate)

@@ -89,6 +89,9 @@ begin
     insert into atelier_internal.object_deletions (store, key, image_id, reason, run_after)
     select 'file', i.s3_key, i.id, 'made by a test', now() + interval '1 hour' from atelier.images i where i.id = v_image;
     insert into atelier_internal.alerts (kind, message, hint) values ('client_assets:' || v_client, format('client %s has many assets', v_client), 'Raise the limit.');
+    perform atelier.set_budget(5, client_id => v_client);
+    insert into atelier_internal.reserves (attempt_id, job_id, client_id, provider, model, day, amount, currency, state)
+    values (nextval('atelier_internal.attempt_sequence'), gen_random_uuid(), v_client, 'unknown', '', now()::date, 1, 'USD', 'kept');
     perform hostile.fill_tables(v_client);
     return v_client;
 end
@@ -215,18 +218,24 @@ create function hostile.legal_value(p_client uuid, p_argument text, p_type regty
         when p_type = 'jsonb'::regtype then case p_argument
             when 'settings' then quote_literal(hostile.settings()) || '::jsonb'
             when 'requests' then format('jsonb_build_array(jsonb_build_object(''product_id'', %L, ''settings'', %L::jsonb))', hostile.id_for(p_client, 'product_id'), hostile.settings())
+            when 'steps' then '''[{"name": "do", "action": "sql", "handler": "hostile.handler"}]''::jsonb'
+            when 'inputs' then '''[1, {"a": 2}]''::jsonb'
             else '''{}''::jsonb' end
         when p_argument = 'enqueue' then 'true'
         when p_argument = 'start_by' then '(now() + interval ''2 hours'')'
         when p_type = 'text'::regtype then coalesce((select quote_literal(v.value) from (values
             ('provider', 'offline'), ('store', 'file'), ('key', format('clients/%s/photos/other.png', p_client)), ('content_type', 'image/png'), ('type', 'image'), ('status', null),
             ('role', 'member'), ('email', 'somebody@studio.test'), ('slug', 'somebody'), ('tier', 'free'), ('source', 'upload'), ('decision', 'retry'),
-            ('filename', 'chair.png'), ('traceparent', '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'), ('sha256', repeat('ab', 32)), ('from', 'file'), ('to', 'file'), ('model', '')) as v (argument, value) where v.argument = p_argument and v.value is not null),
+            ('filename', 'chair.png'), ('traceparent', '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'), ('sha256', repeat('ab', 32)), ('from', 'file'), ('to', 'file'), ('model', ''), ('pipeline', 'hostile_pipeline'), ('run_as', 'atelier_admin'), ('used_by', 'atelier_app')) as v (argument, value) where v.argument = p_argument and v.value is not null),
             case when p_argument = 'status' then 'null' else '''word''' end) || '::text'
         when p_type = 'interval'::regtype then '''10 minutes''::interval'
         when p_type = 'timestamptz'::regtype then '(now() + interval ''1 hour'')'
         else hostile.any_value(p_type) end
 $$;
+
+grant usage on schema hostile to atelier_app, atelier_admin;
+create function hostile.handler(job jsonb) returns jsonb language sql immutable as $$ select '{}'::jsonb $$;
+select atelier.define_pipeline('hostile_pipeline', '[{"name": "do", "action": "sql", "handler": "hostile.handler"}]', run_as => 'atelier_app');
 
 -- Every public function with its arguments; output columns are none.
 create function hostile.functions() returns table (oid oid, name regprocedure, call text, names text[], types regtype[], set_of boolean) language sql stable as $$
