@@ -18,6 +18,8 @@ for part in bindir pkglibdir sharedir; do
 done
 make -s install DESTDIR="$STAGE"
 cp -a Makefile docs scripts test "$STAGE/tree"
+# Extensions that only tests create, beside ours.
+cp test/support/extension_of_others/* "$STAGE$(pg_config --sharedir)/extension/"
 # Programs of the tests stand below the root of the tree at the same place as here. Built without tests there are none;
 # a test that needs one says so.
 if [[ -e build/test/bad_media ]]; then

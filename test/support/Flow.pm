@@ -44,11 +44,12 @@ sub texts
 }
 
 # Starts a session that asks for so many texts, each in a transaction of its own, every_ms apart on average, up to half of
-# that earlier or later; finish() waits for its end. So others ask at any moment, not in step with the work.
+# that earlier or later; finish() waits for its end. So others ask at any moment, not in step with the work. With `statement`
+# for something else than texts.
 sub trickle
 {
     my ($node, $count, %of) = @_;
-    my $statement = statement(1, %of);
+    my $statement = $of{statement} // statement(1, %of);
     my $sql = qq(do \$\$ begin
         for v_job in 1 .. $count loop
             perform pg_sleep($of{every_ms} * (0.5 + random()) / 1000);

@@ -10,10 +10,8 @@ package Provider;
 
 use strict;
 use warnings;
+use parent 'PlayedServer';
 use Digest::SHA;
-use File::Basename qw(dirname);
-use HTTP::Tiny;
-use IPC::Run;
 use JSON::PP;
 use Time::HiRes qw(sleep time);
 
@@ -21,51 +19,25 @@ our $KEY = 'test-key';
 our $SERVER = 'studio';
 our $MODEL = 'test-image';
 
-sub start
-{
-    my ($class) = @_;
-    my $self = bless { output => '', error => '' }, $class;
-    my @command = ('/usr/bin/python3', dirname(__FILE__) . '/provider_server.py');
-    $self->{process} = IPC::Run::start(\@command, '<', \undef, '>', \$self->{output}, '2>', \$self->{error});
-    $self->{process}->pump until $self->{output} =~ /^(\d+)\n/ || !$self->{process}->pumpable;
-    $self->{port} = $1 // die "provider_server.py did not start: $self->{error}\n";
-    $self->{http} = HTTP::Tiny->new(timeout => 20, keep_alive => 1);
-    return $self;
-}
-
-sub stop
-{
-    my ($self) = @_;
-    my $process = delete $self->{process} or return;
-    $process->signal('TERM');
-    $process->finish;
-    warn $self->{error} if $self->{error} ne '';
-    return;
-}
-
-# At the end of the program IPC::Run may be gone before this: the server sees by itself that its parent is.
-sub DESTROY { my ($self) = @_; local ($?, $@); $self->stop unless ${^GLOBAL_PHASE} eq 'DESTRUCT'; return }
-
-sub port { my ($self) = @_; return $self->{port} }
-sub url { my ($self, $path) = @_; return "http://127.0.0.1:$self->{port}" . ($path // '') }
+sub start { my ($class) = @_; return $class->launch(script => 'provider_server.py', http => { keep_alive => 1 }) }
 
 # Members: key, models, latency_ms, jitter_ms, picture_bytes, faults, limits, outages: see provider_server.py. Those that are not
 # given stay as they are.
 sub behave
 {
     my ($self, %behaviour) = @_;
-    $self->_control('POST', '/control/behaviour', encode_json(\%behaviour));
+    $self->control('POST', '/control/behaviour', encode_json(\%behaviour));
     return;
 }
 
 # All counts 0, no arrivals, no faults, no latency, no limits, no outages.
-sub reset_counts { my ($self) = @_; $self->_control('POST', '/control/reset', ''); return }
+sub reset_counts { my ($self) = @_; $self->control('POST', '/control/reset', ''); return }
 
 # calls, billed, refused, limited, failed, answered, abandoned, open, max_open, products, refusals, ...: see provider_server.py.
-sub counts { my ($self) = @_; return $self->_control('GET', '/control/counts') }
+sub counts { my ($self) = @_; return $self->control('GET', '/control/counts') }
 # One hash for each accepted request: at (seconds since 1970), model, product, status (0: a fault), traceparent.
-sub arrivals { my ($self) = @_; return $self->_control('GET', '/control/arrivals') }
-sub last_request { my ($self) = @_; return $self->_control('GET', '/control/last') }
+sub arrivals { my ($self) = @_; return $self->control('GET', '/control/arrivals') }
+sub last_request { my ($self) = @_; return $self->control('GET', '/control/last') }
 
 # Until so many calls are open; the number that was seen last. Polls without a pause worth the name: an answer may be 200 ms away.
 sub wait_for_open
@@ -79,14 +51,6 @@ sub wait_for_open
         sleep 0.002;
     }
     return $open;
-}
-
-sub _control
-{
-    my ($self, $method, $path, $body) = @_;
-    my $answer = $self->{http}->request($method, $self->url($path), defined $body ? { content => $body } : {});
-    die "$method $path: $answer->{status} $answer->{content}\n" unless $answer->{success};
-    return decode_json($answer->{content});
 }
 
 # Makes this server a provider of the node's database. Options: name (studio), kind (gemini), in_flight (100; 0: nobody has

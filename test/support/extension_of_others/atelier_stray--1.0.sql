@@ -1,0 +1,1 @@
+select atelier.register_transition('collection', 'ready', 'completed');
