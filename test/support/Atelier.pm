@@ -84,13 +84,22 @@ sub wait_until
     my ($out, $error);
     while (1)
     {
-        (undef, $out, $error) = $self->psql($database // $DATABASE, $sql);
+        (undef, $out, $error) = $self->_try($sql, $database);
         return (time - $started) || '0 but true' if defined $out && $out eq 't';
         last if time - $started > $timeout;
         sleep 0.05;
     }
     diag("after $timeout s still not true: $sql\nlast answer: " . ($out // '') . ' ' . ($error // ''));
     return 0;
+}
+
+# As psql(), also while there is no server: a client that cannot connect may end before it has read the statement.
+sub _try
+{
+    my ($self, $sql, $database) = @_;
+    my @answer = eval { $self->psql($database // $DATABASE, $sql) };
+    die $@ if $@ && $@ !~ /Broken pipe/;
+    return @answer;
 }
 
 # The same for a condition in Perl, such as sub { !-e "/proc/$pid" }.
@@ -118,7 +127,7 @@ sub _pid_of
     $database //= $DATABASE;
     my $where = "from atelier.workers where database = '$database' and state = 'running' and $column > 0";
     $self->wait_until("select exists (select $where)", $timeout, $database) if $timeout;
-    my (undef, $out) = $self->psql($database, "select $column $where");
+    my (undef, $out) = $self->_try("select $column $where", $database);
     return defined $out && $out =~ /^(\d+)$/ ? $1 : undef;
 }
 
