@@ -8,7 +8,7 @@ create table atelier_internal.step_results (
     phase text not null,
     client_id uuid,
     result jsonb,
-    finished_at timestamptz not null default clock_timestamp(),
+    finished_at timestamptz not null default now(),
     constraint step_results_pkey primary key (job_id, position),
     constraint valid_phase check (phase in ('prepare', 'action', 'settle'))
 );

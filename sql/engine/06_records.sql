@@ -59,7 +59,7 @@ create table atelier_internal.history_completed (
     attempts smallint not null,
     crashes smallint not null,
     created_at timestamptz not null,
-    finished_at timestamptz not null default clock_timestamp(),
+    finished_at timestamptz not null default now(),
     namespace text not null default 'client',
     tags text[],
     traceparent text
@@ -79,7 +79,7 @@ create table atelier_internal.history_failed (
     attempts smallint not null,
     crashes smallint not null,
     created_at timestamptz not null,
-    finished_at timestamptz not null default clock_timestamp(),
+    finished_at timestamptz not null default now(),
     state text not null,
     step smallint not null,
     error_class text not null,

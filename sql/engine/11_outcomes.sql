@@ -47,8 +47,7 @@ begin
                -- The words could name a client that was erased meanwhile.
                error_message = case when p_stale and atelier_internal.is_tombstone(a.client_id) then null else o.error_message end,
                usage = coalesce(o.usage, a.usage),
-               -- A function of users ends in the transaction that it began in.
-               duration_ms = o.duration_ms, finished_at = clock_timestamp()
+               duration_ms = o.duration_ms, finished_at = now()
           from unnest(p_outcomes) o
          where a.ring = v_ring and a.id = any (array(select x.attempt_id from unnest(p_outcomes) x))
            and a.id = o.attempt_id and a.token = o.token
